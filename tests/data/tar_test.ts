@@ -145,7 +145,7 @@ Deno.test("unpackTar refuses names that lead out of the folder", async () => {
   const hostile = [
     "../first.bin",
     "set/../../first.bin",
-    "/tmp/first.bin",
+    "/first.bin",
     "c:/first.bin",
     "set\\..\\..\\first.bin",
     "..",
