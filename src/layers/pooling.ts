@@ -6,8 +6,8 @@
 
 import { mean } from "../tensor/functions.ts";
 import { max, windows } from "../tensor/operations.ts";
-import type { Pair, WindowGeometry } from "../tensor/tensor.ts";
-import { pairOf, requireImages, stateless } from "./checks.ts";
+import type { Pair, Tensor, WindowGeometry } from "../tensor/tensor.ts";
+import { pairOf, requireImages, show, stateless } from "./checks.ts";
 import type { Layer } from "./layer.ts";
 
 /** Options of a pooling layer; a single number counts for both axes. */
@@ -18,16 +18,19 @@ export interface PoolingOptions {
   readonly padding?: number | Pair;
 }
 
+/** What the windows of a pooling layer are, and the check of an image. */
+interface Pooling {
+  readonly description: string;
+  readonly size: Pair;
+  readonly geometry: WindowGeometry;
+  readonly requireFit: (x: Tensor) => void;
+}
+
 function pooling(
   kind: string,
   kernel: number | Pair,
   options: PoolingOptions,
-): {
-  title: string;
-  description: string;
-  size: Pair;
-  geometry: WindowGeometry;
-} {
+): Pooling {
   const title = `${kind} layer`;
   const size = pairOf(title, "kernel", kernel);
   const stride = pairOf(title, "stride", options.stride ?? size);
@@ -40,10 +43,19 @@ function pooling(
     );
   }
   return {
-    title,
     description: `${kind}(${size.join("x")})`,
     size,
     geometry: { stride, padding, dilation: [1, 1] },
+    requireFit(x) {
+      requireImages(title, x);
+      if (size.some((cells, i) => x.shape[2 + i] + 2 * padding[i] < cells)) {
+        throw new RangeError(
+          `Cannot apply ${title}: the window is ${size.join("x")}, input ${
+            show(x.shape)
+          } with padding ${show(padding)} is smaller`,
+        );
+      }
+    },
   };
 }
 
@@ -76,13 +88,13 @@ export function maxPool2d(
   kernel: number | Pair,
   options: PoolingOptions = {},
 ): Layer {
-  const { title, description, size, geometry } = pooling(
+  const { description, size, geometry, requireFit } = pooling(
     "max-pool-2d",
     kernel,
     options,
   );
   return stateless("", description, (x) => {
-    requireImages(title, x);
+    requireFit(x);
     return max(windows(x, size, geometry, -Infinity), [2, 3]);
   });
 }
@@ -115,13 +127,13 @@ export function averagePool2d(
   kernel: number | Pair,
   options: PoolingOptions = {},
 ): Layer {
-  const { title, description, size, geometry } = pooling(
+  const { description, size, geometry, requireFit } = pooling(
     "avg-pool-2d",
     kernel,
     options,
   );
   return stateless("", description, (x) => {
-    requireImages(title, x);
+    requireFit(x);
     return mean(windows(x, size, geometry), [2, 3]);
   });
 }
