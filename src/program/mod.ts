@@ -1,0 +1,12 @@
+/**
+ * Programs: steps traced once, compiled once, run many times.
+ *
+ * @module
+ */
+
+export * from "./compile.ts";
+export * from "./device.ts";
+export * from "./memory_plan.ts";
+export * from "./program.ts";
+export * from "./scalar.ts";
+export * from "./tree.ts";
