@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { pretrainedAccuracy } from "../../bench/pretrained.ts";
 import { readSafetensors } from "../../src/io/mod.ts";
