@@ -1,0 +1,249 @@
+/**
+ * AdaFisher and AdaFisherW (Martins Gomes et al., ICLR 2025, Algorithm 1):
+ * momentum divided by a diagonal, Kronecker-factored Fisher matrix.
+ *
+ * | symbol | code | what |
+ * | --- | --- | --- |
+ * | theta, g | `parameters`, `gradients` | parameters and gradients of the mean loss |
+ * | m, m^ | `state.momentum` | moving average of g; without its bias |
+ * | H_D, S_D | `state.factors` | diagonals of each layer's Kronecker factors |
+ * | F | `fisher` | F = minmax(H_D) (x) minmax(S_D) + lambda, laid out as theta |
+ *
+ * Where the paper and its official code differ, there is one field for each
+ * difference and two frozen presets (`adafisher_fields.ts`). In both, parameters
+ * belong to layers by name, where the official code pairs them by position.
+ *
+ * @module
+ */
+
+import type { Factors, Layer, Parameters } from "../layers/layer.ts";
+import {
+  add,
+  div,
+  equal,
+  fill,
+  max,
+  mul,
+  neg,
+  select,
+  sub,
+} from "../tensor/operations.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { sizeOf } from "../tensor/value.ts";
+import {
+  type AdaFisherFields,
+  type AdaFisherOptions,
+  chooseFields,
+} from "./adafisher_fields.ts";
+import {
+  average,
+  decayOf,
+  describeFields,
+  describeRule,
+  mapParameters,
+  requireGradients,
+  zerosLike,
+} from "./common.ts";
+import type { Optimizer } from "./optimizer.ts";
+
+/** What AdaFisher carries from step to step. */
+export interface AdaFisherState {
+  /** m: of each parameter's name and shape. */
+  readonly momentum: Parameters;
+  /** Moving averages of H_D and S_D, vectors, by layer name. */
+  readonly factors: Readonly<Record<string, Factors>>;
+}
+
+/**
+ * AdaFisher for a model, with L2 weight decay: per step k
+ *
+ *     g  <- g + kappa theta
+ *     H_D <- decay H_D + gain H_D',  S_D <- decay S_D + gain S_D'   (Eq. 3)
+ *     F  = minmax(H_D) (x) minmax(S_D) + lambda                     (Eq. 4, 12)
+ *     m  <- beta m + (1 - beta) g
+ *     theta <- theta - lr (m / (1 - beta^k)) / F                    (Alg. 1)
+ *
+ * H_D' [n] and S_D' [n] are the step's fresh diagonals, taken every `interval`
+ * steps. With `normalize: "before-average"` the min-max is of H_D' and S_D'
+ * instead. F = 1 for a parameter of no layer with factors. A layer that the
+ * forward pass does not use keeps the averages it has.
+ *
+ * @example
+ * ```ts
+ * import { linear } from "@adafisher/adafisher/layers";
+ * import { adafisher } from "@adafisher/adafisher/optim";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const optimizer = adafisher(linear("fc", 3, 2), { preset: "paper" });
+ * assertEquals(optimizer.curvature?.interval, 1);
+ * assertEquals(optimizer.rule("fc.weight"), "m / F of fc");
+ * ```
+ *
+ * @param model The model, whose layers give the factors.
+ * @param options The preset and what to change of it.
+ * @returns The optimizer.
+ * @throws {RangeError} If an option is unknown or outside its range.
+ */
+export function adafisher(
+  model: Layer,
+  options: AdaFisherOptions = {},
+): Optimizer<AdaFisherState> {
+  return build("adafisher", model, options);
+}
+
+/**
+ * AdaFisherW: AdaFisher with decoupled weight decay, in which kappa stays out of
+ * g and m,
+ *
+ *     theta <- theta - lr (m^ / F + kappa theta)   (Alg. 1)
+ *
+ * @example
+ * ```ts
+ * import { linear } from "@adafisher/adafisher/layers";
+ * import { adafisherW } from "@adafisher/adafisher/optim";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const optimizer = adafisherW(linear("fc", 3, 2), { weightDecay: 0.01 });
+ * assertEquals(optimizer.rule("fc.bias"), "m / F of fc, decay 0.01");
+ * ```
+ *
+ * @param model The model, whose layers give the factors.
+ * @param options The preset and what to change of it.
+ * @returns The optimizer.
+ * @throws {RangeError} If an option is unknown or outside its range.
+ */
+export function adafisherW(
+  model: Layer,
+  options: AdaFisherOptions = {},
+): Optimizer<AdaFisherState> {
+  return build("adafisherw", model, options);
+}
+
+function build(
+  name: "adafisher" | "adafisherw",
+  model: Layer,
+  options: AdaFisherOptions,
+): Optimizer<AdaFisherState> {
+  const { fields, decayMask } = chooseFields(name, options);
+  const { beta, lambda, form, interval, weightDecay } = fields;
+  const decoupled = name === "adafisherw";
+  const decayed = decayOf(weightDecay, decayMask);
+  const after = fields.normalize === "after-average";
+  const minmaxed = ({ h, s }: Factors): Factors => ({
+    h: minmax(h, fields),
+    s: minmax(s, fields),
+  });
+
+  /** F by parameter (Eq. 4), for those of the layers with factors. */
+  function fisher(state: AdaFisherState): Parameters {
+    const F: Record<string, Tensor> = {};
+    for (const layer of model.kronecker) {
+      const averages = state.factors[layer.name];
+      const factors = after ? minmaxed(averages) : averages;
+      const product = layer.kroneckerDiagonal(factors, form); // H_D (x) S_D
+      for (const [p, d] of Object.entries(product)) F[p] = add(d, lambda);
+    }
+    return F;
+  }
+
+  return {
+    name,
+    description: describeFields(name, fields, decayMask),
+
+    init: (parameters) => ({
+      momentum: zerosLike(parameters),
+      factors: Object.fromEntries(model.kronecker.map((layer) => {
+        const { h, s } = layer.factorShapes(form);
+        return [layer.name, { h: fill(h, 1), s: fill(s, 1) }];
+      })),
+    }),
+
+    scalars: (k) => {
+      const first = k === 1 && fields.start === "first-batch";
+      return {
+        correction: 1 - beta ** k,
+        decay: first ? 0 : fields.decay,
+        gain: first ? 1 : fields.gain,
+      };
+    },
+
+    curvature: {
+      interval,
+      form,
+      // H_D <- decay H_D + gain H_D', S_D likewise (Eq. 3)
+      observe: (state, diagonals, { decay, gain }) => {
+        const factors = { ...state.factors };
+        for (const [layer, raw] of Object.entries(diagonals)) {
+          const old = factors[layer];
+          const fresh = after ? raw : minmaxed(raw);
+          factors[layer] = {
+            h: average(decay, old.h, gain, fresh.h),
+            s: average(decay, old.s, gain, fresh.s),
+          };
+        }
+        return { ...state, factors };
+      },
+    },
+
+    update: ({ parameters, gradients, state, learningRate, scalars }) => {
+      requireGradients(parameters, gradients);
+      const F = fisher(state);
+      // m <- beta m + (1 - beta) g; AdaFisher: g + kappa theta for g
+      const momentum = mapParameters(parameters, (p, theta) => {
+        const g = gradients[p];
+        return average(
+          beta,
+          state.momentum[p],
+          1 - beta,
+          decoupled ? g : decayed(p, g, theta),
+        );
+      });
+      // theta <- theta - lr m^ / F; AdaFisherW: m^ / F + kappa theta for m^ / F
+      const moved = mapParameters(parameters, (p, theta) => {
+        const unbiased = div(momentum[p], scalars.correction); // m^
+        const direction = F[p] ? div(unbiased, F[p]) : unbiased;
+        const whole = decoupled ? decayed(p, direction, theta) : direction;
+        return sub(theta, mul(learningRate, whole));
+      });
+      return { parameters: moved, state: { ...state, momentum } };
+    },
+
+    rule: (parameter) => {
+      const owner = model.kronecker.find((l) => parameter in l.parameters);
+      const rule = owner ? `m / F of ${owner.name}` : "m (F = 1)";
+      return describeRule(rule, parameter, weightDecay, decayMask);
+    },
+  };
+}
+
+/**
+ * Min-max normalization (Eq. 12): (v - min v) / (max v - min v + epsilon), in
+ * [0, 1]; a constant v gives zeros, and a single entry what `single` says.
+ *
+ * Unlike in the official code, an infinite entry gives NaN rather than 1.
+ *
+ * @example
+ * ```ts
+ * import { evaluate } from "@adafisher/adafisher";
+ * import { minmax, paperPreset } from "@adafisher/adafisher/optim";
+ * import { constant, value } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const v = constant(value([3, 1, 5]));
+ * assertEquals([...(await evaluate(minmax(v, paperPreset))).data], [0.5, 0, 1]);
+ * ```
+ *
+ * @param v [n].
+ * @param fields epsilon, and what becomes of a single entry.
+ * @returns [n].
+ */
+export function minmax(
+  v: Tensor,
+  { epsilon, single }: Pick<AdaFisherFields, "epsilon" | "single">,
+): Tensor {
+  if (sizeOf(v.shape) === 1 && single === "one") return fill(v.shape, 1);
+  const low = neg(max(neg(v)));
+  const range = add(sub(max(v), low), epsilon);
+  // Where the range is 0 so is v - low, and any divisor will do.
+  return div(sub(v, low), select(equal(range, 0), 1, range));
+}
