@@ -6,7 +6,7 @@
  */
 
 import { input } from "../tensor/operations.ts";
-import type { Spec, Tensor } from "../tensor/tensor.ts";
+import { type Spec, Tensor } from "../tensor/tensor.ts";
 import { sizeOf, type Value } from "../tensor/value.ts";
 import type { Device, Executable, Memory } from "./device.ts";
 import { elementBytes } from "./memory_plan.ts";
@@ -48,16 +48,26 @@ export class DeviceState<State extends object> {
   readonly spec: Mapped<State, Spec>;
 
   /**
+   * Copies first values to a device.
+   *
    * @param device The device.
    * @param values First values, as a tree.
+   * @throws {RangeError} If a value has not as many elements as its shape says.
+   * @throws {TypeError} If the values are no tree.
    */
   constructor(device: Device, values: State) {
     this.device = device;
     this.spec = mapLeaves(values, (_, { shape, dtype }) => ({ shape, dtype }));
-    this.memory = device.allocate(leaves<Value & Spec>(values));
+    const given = leaves<Value & Spec>(values);
+    requireSameValues("allocate state", given, given);
+    this.memory = device.allocate(given);
   }
 
-  /** Copies the state back to the host. */
+  /**
+   * Copies the state back to the host.
+   *
+   * @returns The numbers, in the tree of the first values.
+   */
   async read(): Promise<Mapped<State, Value>> {
     const values = await this.memory.read();
     return mapLeaves(
@@ -75,13 +85,7 @@ export class DeviceState<State extends object> {
   write(values: State): void {
     const given = leaves<Value & Spec>(values);
     const expected = leaves<Spec>(this.spec as object);
-    for (const name of new Set([...given.keys(), ...expected.keys()])) {
-      requireSameSpec(
-        `write state ${name}`,
-        expected.get(name),
-        given.get(name),
-      );
-    }
+    requireSameValues("write state", expected, given);
     this.memory.write(given);
   }
 }
@@ -116,7 +120,9 @@ export interface CompiledStep<
    * @param state The state on the device.
    * @param inputs The other inputs.
    * @returns The outputs.
-   * @throws {RangeError} If an input does not have the shape it was compiled for.
+   * @throws {RangeError} If an input or a part of the state is missing, or has
+   * not the shape it was compiled for.
+   * @throws {TypeError} If the state lies on another device.
    */
   run(
     state: DeviceState<Mapped<State, Value>>,
@@ -125,7 +131,8 @@ export interface CompiledStep<
 }
 
 /**
- * Traces a step and makes it a program of a device.
+ * Traces a step and makes it a program of a device. The state is replaced when
+ * everything has been computed, so a step sees the old state only.
  *
  * @example Counting on the device
  * ```ts
@@ -151,6 +158,8 @@ export interface CompiledStep<
  * @param device The device.
  * @returns The compiled step.
  * @throws {RangeError} If the step returns state of another name or shape.
+ * @throws {TypeError} If state, inputs or results are no trees, or the step
+ * returns something else than tensors.
  */
 export function compile<
   State extends object,
@@ -173,6 +182,7 @@ export function compile<
   const outputs = new Map<string, Tensor>();
   const updates = new Map<string, string>();
   for (const [name, tensor] of leaves<Tensor>(result.state)) {
+    requireTensor(`new state ${name}`, tensor);
     requireSameSpec(
       `compile step: new state ${name}`,
       stateSpecs.get(name),
@@ -182,6 +192,7 @@ export function compile<
     updates.set(STATE + name, name);
   }
   for (const [name, tensor] of leaves<Tensor>(result.outputs)) {
+    requireTensor(`output ${name}`, tensor);
     outputs.set(OUTPUT + name, tensor);
   }
   const program = lower(outputs);
@@ -190,20 +201,20 @@ export function compile<
     plan: planOf(program, executable, stateSpecs, inputSpecs, device),
     program,
     async run(state, inputs) {
+      if (state.device !== device) {
+        throw new TypeError(
+          `Cannot run step: it is compiled for device ${device.name}, the state lies on ${state.device.name}`,
+        );
+      }
+      // The state may have more than this step knows.
+      const stored = leaves<Spec>(state.spec as object);
+      for (const [name, spec] of stateSpecs) {
+        requireSameSpec(`run step: state ${name}`, spec, stored.get(name));
+      }
+      const given = leaves<Value & Spec>(inputs as object);
+      requireSameValues("run step: input", inputSpecs, given);
       const values = new Map<string, Value>();
-      for (const [name, value] of leaves<Value & Spec>(inputs as object)) {
-        requireSameSpec(`run step: input ${name}`, inputSpecs.get(name), value);
-        values.set(INPUT + name, value);
-      }
-      for (const name of inputSpecs.keys()) {
-        if (!values.has(INPUT + name)) {
-          requireSameSpec(
-            `run step: input ${name}`,
-            inputSpecs.get(name),
-            undefined,
-          );
-        }
-      }
+      for (const [name, value] of given) values.set(INPUT + name, value);
       const found = await executable.run(state.memory, values);
       return mapLeaves(
         result.outputs,
@@ -214,7 +225,7 @@ export function compile<
 }
 
 // Inputs of a program are told apart by where their numbers come from.
-/** Prefix of a program's inputs that lie in the device's memory. */
+/** Prefix of the names of a program's inputs that lie in the device's memory. */
 export const STATE = "state:";
 const INPUT = "input:";
 const OUTPUT = "output:";
@@ -230,6 +241,33 @@ function requireSameSpec(
   if (show(expected) !== show(given)) {
     throw new RangeError(
       `Cannot ${what}: expected ${show(expected)}, got ${show(given)}`,
+    );
+  }
+}
+
+/** The same names, shapes and types, and as many numbers as the shapes say. */
+function requireSameValues(
+  what: string,
+  expected: ReadonlyMap<string, Spec>,
+  given: ReadonlyMap<string, Value>,
+): void {
+  for (const name of new Set([...expected.keys(), ...given.keys()])) {
+    const value = given.get(name);
+    requireSameSpec(`${what} ${name}`, expected.get(name), value);
+    if (value && value.data.length !== sizeOf(value.shape)) {
+      throw new RangeError(
+        `Cannot ${what} ${name}: ${show(value)} needs ${
+          sizeOf(value.shape)
+        } elements, got ${value.data.length}`,
+      );
+    }
+  }
+}
+
+function requireTensor(what: string, leaf: unknown): void {
+  if (!(leaf instanceof Tensor)) {
+    throw new TypeError(
+      `Cannot compile step: ${what} must be a tensor, got a value`,
     );
   }
 }

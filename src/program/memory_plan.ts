@@ -24,7 +24,13 @@ export interface MemoryPlan {
   readonly bytes: number;
 }
 
-/** Bytes of one element on a device whose floats have `floatBytes`. */
+/**
+ * Bytes of one element.
+ *
+ * @param dtype Its type.
+ * @param floatBytes Bytes of a float on the device: 8 or 4.
+ * @returns The float's bytes, 4 for an int, 1 for a bool.
+ */
 export function elementBytes(dtype: DType, floatBytes: number): number {
   return dtype === "float" ? floatBytes : dtype === "int" ? 4 : 1;
 }
@@ -35,6 +41,16 @@ export function elementBytes(dtype: DType, floatBytes: number): number {
  * A reshape lies where its operand lies. An element-wise result takes the place
  * of an operand of the same size that is not needed any more. Everything else
  * takes the smallest gap that it fits.
+ *
+ * @example A chain of element-wise operations needs one place
+ * ```ts
+ * import { ALIGNMENT, lower, planMemory } from "@adafisher/adafisher";
+ * import { exp, input, sqrt } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const y = sqrt(exp(exp(input("x", [ALIGNMENT]))));
+ * assertEquals(planMemory(lower(new Map([["y", y]])), 4).bytes, 4 * ALIGNMENT);
+ * ```
  *
  * @param program The program.
  * @param floatBytes Bytes of a float: 8 or 4.
@@ -92,7 +108,13 @@ function isOutside({ operation }: Instruction): boolean {
   return operation.kind === "input" || operation.kind === "constant";
 }
 
-/** For each instruction the one in whose place its result lies. */
+/**
+ * For each instruction the one in whose place its result lies: a reshape lies
+ * where its operand does, everything else in a place of its own.
+ *
+ * @param instructions The instructions of a program.
+ * @returns Indices of instructions, one for each.
+ */
 export function storageRoots(
   instructions: readonly Instruction[],
 ): readonly number[] {

@@ -30,8 +30,20 @@ export interface Program {
 /**
  * Lowers expressions to a program.
  *
+ * @example x * x twice is computed once
+ * ```ts
+ * import { lower } from "@adafisher/adafisher";
+ * import { add, input, mul } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = input("x", [2]);
+ * const { instructions } = lower(new Map([["y", add(mul(x, x), mul(x, x))]]));
+ * assertEquals(instructions.map((i) => i.operation.kind), ["input", "mul", "add"]);
+ * ```
+ *
  * @param outputs The expressions by name.
- * @returns The program.
+ * @returns The program; it computes the same bits as the expressions.
+ * @throws {RangeError} If inputs of one name differ in shape or type.
  */
 export function lower(outputs: ReadonlyMap<string, Tensor>): Program {
   const builder = new Builder();
@@ -61,16 +73,33 @@ class Builder {
   readonly instructions: Instruction[] = [];
   readonly #known = new Map<string, number>();
   readonly #arrays = new Map<Data, number>();
+  readonly #inputs = new Map<string, Instruction>();
 
   /** Index of an instruction that computes the same; a new one only if there is none. */
   add(instruction: Instruction): number {
     const simpler = this.#simplify(instruction);
     if (typeof simpler === "number") return simpler;
+    this.#requireOneInput(simpler);
     const key = this.#key(simpler);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     this.#known.set(key, this.instructions.length);
     return this.instructions.push(simpler) - 1;
+  }
+
+  #requireOneInput(instruction: Instruction): void {
+    if (instruction.operation.kind !== "input") return;
+    const { name } = instruction.operation;
+    const { shape, dtype } = this.#inputs.get(name) ?? instruction;
+    this.#inputs.set(name, instruction);
+    const [before, now] = [{ shape, dtype }, instruction].map((spec) =>
+      `${spec.dtype}[${spec.shape.join(", ")}]`
+    );
+    if (before !== now) {
+      throw new RangeError(
+        `Cannot compile: input ${name} is both ${before} and ${now}`,
+      );
+    }
   }
 
   /** A text that two instructions share if and only if they compute the same. */
@@ -82,10 +111,15 @@ class Builder {
         ? `constant ${Object.is(operation.data[0], -0) ? "-0" : operation.data}`
         : `constant #${this.#arrayNumber(operation.data)}`;
     } else {
-      // JSON has no infinities, which a fill can be.
+      // JSON has no infinities and no -0, which a fill can be.
       attributes = JSON.stringify(
         operation,
-        (_, v) => typeof v === "number" && !Number.isFinite(v) ? String(v) : v,
+        (_, v) =>
+          Object.is(v, -0)
+            ? "-0"
+            : typeof v === "number" && !Number.isFinite(v)
+            ? String(v)
+            : v,
       );
     }
     return `${attributes}|${operands}|${shape}|${dtype}`;
@@ -127,16 +161,13 @@ class Builder {
 
   /** The number that every element of an instruction is known to be. */
   #uniform(index: number): number | undefined {
-    const { operation, operands } = this.instructions[index];
-    switch (operation.kind) {
-      case "constant":
-        return operation.data.length === 1 ? operation.data[0] : undefined;
-      case "reshape":
-      case "broadcast":
-        return this.#uniform(operands[0]);
-      default:
-        return undefined;
+    let { operation, operands } = this.instructions[index];
+    while (operation.kind === "reshape" || operation.kind === "broadcast") {
+      ({ operation, operands } = this.instructions[operands[0]]);
     }
+    return operation.kind === "constant" && operation.data.length === 1
+      ? operation.data[0]
+      : undefined;
   }
 
   #simplify(instruction: Instruction): Instruction | number {
@@ -173,10 +204,7 @@ class Builder {
         });
       }
       case "slice":
-        return same ? first : instruction;
       case "pad":
-        return same ? first : instruction;
-      case "sum":
       case "reduce-max":
         return same ? first : instruction;
     }
@@ -186,21 +214,25 @@ class Builder {
       const result = computeScalar(operation, numbers as number[], dtype);
       if (result !== undefined) return this.#constant(result, dtype, shape);
     }
-    return neutral(operation, operands, numbers) ?? instruction;
+    return neutral(instruction, operands, numbers) ?? instruction;
   }
 }
 
-/** The operand that an operation with a neutral element leaves as it is. */
+/** The operand that an operation leaves as it is, to the last bit. */
 function neutral(
-  operation: Operation,
-  [a, b]: readonly number[],
+  { operation, dtype }: Instruction,
+  [a, b, c]: readonly number[],
   [x, y]: readonly (number | undefined)[],
 ): number | undefined {
+  // -0 + 0 is 0: of floats, only -0 leaves all others as they are.
+  const zero = dtype === "float" ? -0 : 0;
   switch (operation.kind) {
     case "add":
-      return x === 0 ? b : y === 0 ? a : undefined;
+      return Object.is(x, zero) ? b : Object.is(y, zero) ? a : undefined;
     case "sub":
-      return y === 0 ? a : undefined;
+      return Object.is(y, 0) ? a : undefined;
+    case "select":
+      return x === undefined ? undefined : x !== 0 ? b : c;
     case "mul":
       return x === 1 ? b : y === 1 ? a : undefined;
     case "div":

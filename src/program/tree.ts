@@ -19,13 +19,31 @@ function isLeaf(node: object): node is Spec {
 /**
  * The leaves of a tree by their flat names, in the order of the records.
  *
+ * @example
+ * ```ts
+ * import { leaves } from "@adafisher/adafisher";
+ * import { scalarValue } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const tree = { parameters: { weight: scalarValue(1) }, step: scalarValue(0) };
+ * assertEquals([...leaves(tree).keys()], ["parameters/weight", "step"]);
+ * ```
+ *
  * @param tree A leaf, or records of leaves.
  * @returns The leaves by name; a tree that is a leaf has the name "".
  * @throws {TypeError} If something in it is neither record nor leaf.
+ * @throws {RangeError} If two leaves have one name: `{ "a/b": x, a: { b: y } }`.
  */
 export function leaves<Leaf extends Spec>(tree: object): Map<string, Leaf> {
   const found = new Map<string, Leaf>();
-  visit(tree, "", (name, leaf) => found.set(name, leaf as Leaf));
+  visit(tree, "", (name, leaf) => {
+    if (found.has(name)) {
+      throw new RangeError(
+        `Cannot read tree: two leaves have the name ${name}`,
+      );
+    }
+    found.set(name, leaf as Leaf);
+  });
   return found;
 }
 

@@ -7,7 +7,11 @@
 
 import type { Device, Executable, Memory } from "../program/device.ts";
 import { STATE } from "../program/compile.ts";
-import { planMemory, storageRoots } from "../program/memory_plan.ts";
+import {
+  type MemoryPlan,
+  planMemory,
+  storageRoots,
+} from "../program/memory_plan.ts";
 import type { Program } from "../program/program.ts";
 import type { Spec } from "../tensor/tensor.ts";
 import { type Data, sizeOf, type Value } from "../tensor/value.ts";
@@ -37,12 +41,17 @@ class ReferenceMemory implements Memory {
     this.write(values);
   }
 
-  read(names: Iterable<string> = this.values.keys()): Promise<
-    Map<string, Value>
-  > {
-    return Promise.resolve(
-      new Map([...names].map((name) => [name, copy(this.values.get(name)!)])),
-    );
+  // deno-lint-ignore require-await -- a throw becomes a rejection
+  async read(
+    names: Iterable<string> = this.values.keys(),
+  ): Promise<Map<string, Value>> {
+    const found = new Map<string, Value>();
+    for (const name of names) {
+      const value = this.values.get(name);
+      if (!value) throw new RangeError(`Cannot read memory: no value ${name}`);
+      found.set(name, copy(value));
+    }
+    return found;
   }
 
   write(values: ReadonlyMap<string, Value>): void {
@@ -54,16 +63,24 @@ class ReferenceExecutable implements Executable {
   readonly bytes: number;
   readonly #program: Program;
   readonly #updates: ReadonlyMap<string, string>;
-  readonly #places: readonly (Data | undefined)[];
+  readonly #root: readonly number[];
+  readonly #plan: MemoryPlan;
+  #places: readonly (Data | undefined)[] | undefined;
 
   constructor(program: Program, updates: ReadonlyMap<string, string>) {
-    const plan = planMemory(program, referenceDevice.floatBytes);
-    const block = new ArrayBuffer(plan.bytes);
-    this.bytes = plan.bytes;
+    this.#plan = planMemory(program, referenceDevice.floatBytes);
+    this.bytes = this.#plan.bytes;
     this.#program = program;
     this.#updates = updates;
-    this.#places = program.instructions.map((instruction, i) => {
-      const offset = plan.offsets[i];
+    this.#root = storageRoots(program.instructions);
+  }
+
+  /** Where each result goes; the block is made for the first run, not for a plan. */
+  #memory(): readonly (Data | undefined)[] {
+    if (this.#places) return this.#places;
+    const block = new ArrayBuffer(this.bytes);
+    return this.#places = this.#program.instructions.map((instruction, i) => {
+      const offset = this.#plan.offsets[i];
       return offset === undefined
         ? undefined
         : view(block, offset, instruction);
@@ -77,7 +94,8 @@ class ReferenceExecutable implements Executable {
   ): Promise<Map<string, Value>> {
     const state = (memory as ReferenceMemory).values;
     const { instructions, outputs } = this.#program;
-    const root = storageRoots(instructions);
+    const root = this.#root;
+    const places = this.#memory();
     const data: Data[] = [];
     instructions.forEach((instruction, i) => {
       const { operation, operands } = instruction;
@@ -95,7 +113,7 @@ class ReferenceExecutable implements Executable {
       } else if (root[i] !== i) {
         data[i] = data[root[i]];
       } else {
-        data[i] = this.#places[i]!;
+        data[i] = places[i]!;
         computeInstruction(
           instruction,
           operands.map((o) => ({

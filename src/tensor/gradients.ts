@@ -47,9 +47,8 @@ import { sizeOf } from "./value.ts";
  *
  * @example A Hessian-vector product
  * ```ts
- * import { dot, gradients, input, mul, value } from "@adafisher/adafisher/tensor";
  * import { evaluate } from "@adafisher/adafisher";
- * import { constant } from "@adafisher/adafisher/tensor";
+ * import { constant, dot, gradients, mul, value } from "@adafisher/adafisher/tensor";
  * import { assertEquals } from "@std/assert";
  *
  * const x = constant(value([1, 2]));
@@ -66,8 +65,9 @@ import { sizeOf } from "./value.ts";
  * for a scalar.
  * @returns One expression for each node, of its shape: zeros where the output
  * does not depend on it.
- * @throws {TypeError} If the output or a node is not float.
- * @throws {RangeError} If the output is no scalar and no start is given.
+ * @throws {TypeError} If the output, a node or the start is not float.
+ * @throws {RangeError} If the output is no scalar and no start is given, or the
+ * start has another shape than the output.
  */
 export function gradients(
   output: Tensor,
@@ -84,6 +84,17 @@ export function gradients(
   if (!outputGradient && output.shape.length > 0) {
     throw new RangeError(
       `Cannot differentiate: the output must be a scalar, got ${output}`,
+    );
+  }
+  if (outputGradient?.dtype === "float") {
+    if (`${outputGradient.shape}` !== `${output.shape}`) {
+      throw new RangeError(
+        `Cannot differentiate: the output gradient must have the shape of ${output}, got ${outputGradient}`,
+      );
+    }
+  } else if (outputGradient) {
+    throw new TypeError(
+      `Cannot differentiate: the output gradient must be float, got ${outputGradient}`,
     );
   }
   const order = dependents(output, new Set(nodes));
@@ -106,11 +117,17 @@ export function gradients(
   return nodes.map((node) => found.get(node) ?? fill(node.shape, 0));
 }
 
-/** The nodes below the output that depend on one of the targets, oldest first. */
+/**
+ * The float nodes below the output that depend on one of the targets, oldest
+ * first. Nothing is differentiable through an int or a bool: an index, a mask.
+ */
 function dependents(output: Tensor, targets: ReadonlySet<Tensor>): Tensor[] {
   const depends = new Set<Tensor>(targets);
   return reachable([output]).filter((node) => {
-    if (node.operands.some((operand) => depends.has(operand))) {
+    if (
+      node.dtype === "float" &&
+      node.operands.some((operand) => depends.has(operand))
+    ) {
       depends.add(node);
     }
     return depends.has(node);
@@ -176,13 +193,12 @@ function operandGradient(
     case "min":
       return i === 0 ? select(less(a, b), g, 0) : select(less(a, b), 0, g);
     case "pow":
+      // Where x^0 and 0^b are flat, the formulas give 0 times infinity.
       return i === 0
-        ? mul(g, mul(b, pow(a, sub(b, 1))))
-        : mul(g, mul(node, log(a)));
+        ? mul(g, select(equal(b, 0), 0, mul(b, pow(a, sub(b, 1)))))
+        : mul(g, select(equal(node, 0), 0, mul(node, log(a))));
     case "select":
       return i === 1 ? select(a, g, 0) : select(a, 0, g);
-    case "cast":
-      return a.dtype === "float" ? cast(g, "float") : undefined;
     case "reshape":
       return reshape(g, a.shape);
     case "transpose": {
@@ -255,7 +271,7 @@ function operandGradient(
     case "scatter-add-rows":
       return takeRows(g, b);
     default:
-      // Leaves, and sign, floor, comparisons, argmax: flat wherever they are smooth.
+      // Sign and floor are flat wherever they are smooth; the rest is not float.
       return undefined;
   }
 }

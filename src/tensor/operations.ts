@@ -12,6 +12,7 @@ import {
   type ConvolutionGeometry,
   type Operation,
   type Pair,
+  type Spec,
   Tensor,
   type TensorLike,
   type UnaryKind,
@@ -40,15 +41,16 @@ function requireShape(what: string, shape: Shape): void {
   }
 }
 
+/** Type and shape, as `float[2, 3]`. */
+const describe = ({ dtype, shape }: Spec): string => `${dtype}${show(shape)}`;
+
 function requireFloat(what: string, ...tensors: Tensor[]): void {
-  for (const tensor of tensors) {
-    if (tensor.dtype !== "float") {
-      throw new TypeError(
-        `Cannot ${what}: operands must be float, got ${tensor.dtype}${
-          show(tensor.shape)
-        }`,
-      );
-    }
+  if (tensors.some(({ dtype }) => dtype !== "float")) {
+    throw new TypeError(
+      `Cannot ${what}: operands must be float, got ${
+        tensors.map(describe).join(" and ")
+      }`,
+    );
   }
 }
 
@@ -102,12 +104,21 @@ export function input(
  * @param from A number, or a value whose array must not be changed afterwards.
  * @param dtype Element type of a number; a value has its own.
  * @returns The expression, of shape `[]` for a number.
+ * @throws {RangeError} If the number is none of its type (int: an integer of 32
+ * bits; bool: 0 or 1), or a value has not as many elements as its shape says.
  */
 export function constant(
   from: number | Value,
   dtype: DType = "float",
 ): Tensor {
   if (typeof from !== "number") {
+    if (from.data.length !== sizeOf(from.shape)) {
+      throw new RangeError(
+        `Cannot make a constant: ${describe(from)} needs ${
+          sizeOf(from.shape)
+        } elements, got ${from.data.length}`,
+      );
+    }
     return new Tensor(
       { kind: "constant", data: from.data },
       [],
@@ -120,6 +131,14 @@ export function constant(
     : dtype === "int"
     ? Int32Array.of(from)
     : Uint8Array.of(from);
+  // An int has no -0: it may become 0, but 0.5 may not.
+  if (
+    dtype !== "float" && (data[0] !== from || (dtype === "bool" && from > 1))
+  ) {
+    throw new RangeError(
+      `Cannot make a constant: ${from} is not of type ${dtype}`,
+    );
+  }
   return new Tensor({ kind: "constant", data }, [], [], dtype);
 }
 
@@ -130,6 +149,8 @@ export function constant(
  * @param number What every element is.
  * @param dtype Element type.
  * @returns The expression.
+ * @throws {RangeError} If an extent is no integer of at least 0, or the number
+ * is none of the type.
  */
 export function fill(
   shape: Shape,
@@ -171,9 +192,7 @@ export function randomBitsTensor(
   requireShape("draw random bits", shape);
   if (key.dtype !== "int" || !sameShape(key.shape, [2])) {
     throw new TypeError(
-      `Cannot draw random bits: the key must be int[2], got ${key.dtype}${
-        show(key.shape)
-      }`,
+      `Cannot draw random bits: the key must be int[2], got ${describe(key)}`,
     );
   }
   return new Tensor(
@@ -191,48 +210,110 @@ function unary(kind: UnaryKind, x: TensorLike): Tensor {
   if (kind !== "neg" && kind !== "abs" && kind !== "sign") {
     requireFloat(kind, tensor);
   } else if (tensor.dtype === "bool") {
-    throw new TypeError(`Cannot ${kind}: operand must be a number, got bool`);
+    throw new TypeError(
+      `Cannot ${kind}: operand must be float or int, got ${describe(tensor)}`,
+    );
   }
   return new Tensor({ kind }, [tensor], tensor.shape, tensor.dtype);
 }
 
-/** -x, element by element. */
+/**
+ * -x, element by element.
+ *
+ * @param x Float or int, any shape.
+ * @returns Shape and type of x.
+ * @throws {TypeError} If x is bool.
+ */
 export function neg(x: TensorLike): Tensor {
   return unary("neg", x);
 }
-/** The absolute value, element by element. */
+/**
+ * The absolute value, element by element.
+ *
+ * @param x Float or int, any shape.
+ * @returns Shape and type of x.
+ * @throws {TypeError} If x is bool.
+ */
 export function abs(x: TensorLike): Tensor {
   return unary("abs", x);
 }
-/** -1, 0 or 1, element by element. */
+/**
+ * -1, 0 or 1, element by element.
+ *
+ * @param x Float or int, any shape.
+ * @returns Shape and type of x.
+ * @throws {TypeError} If x is bool.
+ */
 export function sign(x: TensorLike): Tensor {
   return unary("sign", x);
 }
-/** e^x, element by element. */
+/**
+ * e^x, element by element.
+ *
+ * @param x Float, any shape.
+ * @returns Float, shape of x.
+ * @throws {TypeError} If x is not float.
+ */
 export function exp(x: TensorLike): Tensor {
   return unary("exp", x);
 }
-/** The natural logarithm, element by element. */
+/**
+ * The natural logarithm, element by element.
+ *
+ * @param x Float, any shape.
+ * @returns Float, shape of x.
+ * @throws {TypeError} If x is not float.
+ */
 export function log(x: TensorLike): Tensor {
   return unary("log", x);
 }
-/** The square root, element by element. */
+/**
+ * The square root, element by element.
+ *
+ * @param x Float, any shape.
+ * @returns Float, shape of x.
+ * @throws {TypeError} If x is not float.
+ */
 export function sqrt(x: TensorLike): Tensor {
   return unary("sqrt", x);
 }
-/** 1 / sqrt(x), element by element. */
+/**
+ * 1 / sqrt(x), element by element.
+ *
+ * @param x Float, any shape.
+ * @returns Float, shape of x.
+ * @throws {TypeError} If x is not float.
+ */
 export function rsqrt(x: TensorLike): Tensor {
   return unary("rsqrt", x);
 }
-/** The hyperbolic tangent, element by element. */
+/**
+ * The hyperbolic tangent, element by element.
+ *
+ * @param x Float, any shape.
+ * @returns Float, shape of x.
+ * @throws {TypeError} If x is not float.
+ */
 export function tanh(x: TensorLike): Tensor {
   return unary("tanh", x);
 }
-/** The error function 2 / sqrt(pi) * integral of exp(-t^2) from 0 to x. */
+/**
+ * The error function 2 / sqrt(pi) * integral of exp(-t^2) from 0 to x.
+ *
+ * @param x Float, any shape.
+ * @returns Float, shape of x.
+ * @throws {TypeError} If x is not float.
+ */
 export function erf(x: TensorLike): Tensor {
   return unary("erf", x);
 }
-/** The largest integer not above x, element by element. */
+/**
+ * The largest integer not above x, element by element.
+ *
+ * @param x Float, any shape.
+ * @returns Float, shape of x.
+ * @throws {TypeError} If x is not float.
+ */
 export function floor(x: TensorLike): Tensor {
   return unary("floor", x);
 }
@@ -252,9 +333,9 @@ function together(
   const right = typeof b === "number" ? constant(b, dtype) : b;
   if (left.dtype !== right.dtype) {
     throw new TypeError(
-      `Cannot ${what}: operands must have one type, got ${left.dtype}${
-        show(left.shape)
-      } and ${right.dtype}${show(right.shape)}`,
+      `Cannot ${what}: operands must have one type, got ${describe(left)} and ${
+        describe(right)
+      }`,
     );
   }
   if (sameShape(left.shape, right.shape)) return [left, right];
@@ -282,38 +363,101 @@ function binary(kind: BinaryKind, a: TensorLike, b: TensorLike): Tensor {
   ) {
     throw new TypeError(
       `Cannot ${kind}: operands must be ${
-        left.dtype === "bool" ? "numbers" : "float"
-      }, got ${left.dtype}`,
+        left.dtype === "bool" && kind !== "div" && kind !== "pow"
+          ? "float or int"
+          : "float"
+      }, got ${describe(left)}`,
     );
   }
   return new Tensor({ kind }, [left, right], left.shape, left.dtype);
 }
 
-/** a + b, broadcasting. */
+/**
+ * a + b, broadcasting.
+ *
+ * @param a Float or int, any shape.
+ * @param b Of the same type, a shape that broadcasts with a's.
+ * @returns Of the same type, the common shape.
+ * @throws {TypeError} If the types differ or are bool.
+ * @throws {RangeError} If the shapes do not broadcast, or a number is not of the
+ * other operand's type.
+ */
 export function add(a: TensorLike, b: TensorLike): Tensor {
   return binary("add", a, b);
 }
-/** a - b, broadcasting. */
+/**
+ * a - b, broadcasting.
+ *
+ * @param a Float or int, any shape.
+ * @param b Of the same type, a shape that broadcasts with a's.
+ * @returns Of the same type, the common shape.
+ * @throws {TypeError} If the types differ or are bool.
+ * @throws {RangeError} If the shapes do not broadcast, or a number is not of the
+ * other operand's type.
+ */
 export function sub(a: TensorLike, b: TensorLike): Tensor {
   return binary("sub", a, b);
 }
-/** a * b element by element, broadcasting. */
+/**
+ * a * b element by element, broadcasting.
+ *
+ * @param a Float or int, any shape.
+ * @param b Of the same type, a shape that broadcasts with a's.
+ * @returns Of the same type, the common shape.
+ * @throws {TypeError} If the types differ or are bool.
+ * @throws {RangeError} If the shapes do not broadcast, or a number is not of the
+ * other operand's type.
+ */
 export function mul(a: TensorLike, b: TensorLike): Tensor {
   return binary("mul", a, b);
 }
-/** a / b element by element, broadcasting. */
+/**
+ * a / b element by element, broadcasting.
+ *
+ * @param a Float, any shape.
+ * @param b Float, a shape that broadcasts with a's.
+ * @returns Float, the common shape.
+ * @throws {TypeError} If an operand is not float.
+ * @throws {RangeError} If the shapes do not broadcast.
+ */
 export function div(a: TensorLike, b: TensorLike): Tensor {
   return binary("div", a, b);
 }
-/** The larger of a and b, broadcasting; NaN if either is. At a tie the gradient is b's. */
+/**
+ * The larger of a and b, broadcasting; NaN if either is. At a tie the gradient is b's.
+ *
+ * @param a Float or int, any shape.
+ * @param b Of the same type, a shape that broadcasts with a's.
+ * @returns Of the same type, the common shape.
+ * @throws {TypeError} If the types differ or are bool.
+ * @throws {RangeError} If the shapes do not broadcast, or a number is not of the
+ * other operand's type.
+ */
 export function maximum(a: TensorLike, b: TensorLike): Tensor {
   return binary("max", a, b);
 }
-/** The smaller of a and b, broadcasting; NaN if either is. At a tie the gradient is b's. */
+/**
+ * The smaller of a and b, broadcasting; NaN if either is. At a tie the gradient is b's.
+ *
+ * @param a Float or int, any shape.
+ * @param b Of the same type, a shape that broadcasts with a's.
+ * @returns Of the same type, the common shape.
+ * @throws {TypeError} If the types differ or are bool.
+ * @throws {RangeError} If the shapes do not broadcast, or a number is not of the
+ * other operand's type.
+ */
 export function minimum(a: TensorLike, b: TensorLike): Tensor {
   return binary("min", a, b);
 }
-/** a to the power of b, broadcasting. */
+/**
+ * a to the power of b, broadcasting.
+ *
+ * @param a Float, any shape.
+ * @param b Float, a shape that broadcasts with a's.
+ * @returns Float, the common shape.
+ * @throws {TypeError} If an operand is not float.
+ * @throws {RangeError} If the shapes do not broadcast.
+ */
 export function pow(a: TensorLike, b: TensorLike): Tensor {
   return binary("pow", a, b);
 }
@@ -327,15 +471,42 @@ function comparison(
   return new Tensor({ kind }, [left, right], left.shape, "bool");
 }
 
-/** Whether a = b, broadcasting; false where either is NaN. */
+/**
+ * Whether a = b, broadcasting; false where either is NaN.
+ *
+ * @param a Any type and shape.
+ * @param b Of the same type, a shape that broadcasts with a's.
+ * @returns Bool, the common shape.
+ * @throws {TypeError} If the types differ.
+ * @throws {RangeError} If the shapes do not broadcast, or a number is not of the
+ * other operand's type.
+ */
 export function equal(a: TensorLike, b: TensorLike): Tensor {
   return comparison("equal", a, b);
 }
-/** Whether a < b, broadcasting; false where either is NaN. */
+/**
+ * Whether a < b, broadcasting; false where either is NaN.
+ *
+ * @param a Any type and shape.
+ * @param b Of the same type, a shape that broadcasts with a's.
+ * @returns Bool, the common shape.
+ * @throws {TypeError} If the types differ.
+ * @throws {RangeError} If the shapes do not broadcast, or a number is not of the
+ * other operand's type.
+ */
 export function less(a: TensorLike, b: TensorLike): Tensor {
   return comparison("less", a, b);
 }
-/** Whether a <= b, broadcasting; false where either is NaN. */
+/**
+ * Whether a <= b, broadcasting; false where either is NaN.
+ *
+ * @param a Any type and shape.
+ * @param b Of the same type, a shape that broadcasts with a's.
+ * @returns Bool, the common shape.
+ * @throws {TypeError} If the types differ.
+ * @throws {RangeError} If the shapes do not broadcast, or a number is not of the
+ * other operand's type.
+ */
 export function lessEqual(a: TensorLike, b: TensorLike): Tensor {
   return comparison("less-equal", a, b);
 }
@@ -343,7 +514,23 @@ export function lessEqual(a: TensorLike, b: TensorLike): Tensor {
 /**
  * a where the condition holds, else b; broadcasting.
  *
+ * @example
+ * ```ts
+ * import { evaluate } from "@adafisher/adafisher";
+ * import { constant, less, select, value } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = constant(value([-1, 2]));
+ * const relu = select(less(0, x), x, 0);
+ * assertEquals([...(await evaluate(relu)).data], [0, 2]);
+ * ```
+ *
+ * @param condition Bool, any shape.
+ * @param a Any type, a shape that broadcasts.
+ * @param b Of the type of a, a shape that broadcasts.
+ * @returns Of the type of a, the common shape.
  * @throws {TypeError} If the condition is not bool, or a and b differ in type.
+ * @throws {RangeError} If the shapes do not broadcast.
  */
 export function select(
   condition: Tensor,
@@ -352,7 +539,7 @@ export function select(
 ): Tensor {
   if (condition.dtype !== "bool") {
     throw new TypeError(
-      `Cannot select: the condition must be bool, got ${condition.dtype}`,
+      `Cannot select: the condition must be bool, got ${describe(condition)}`,
     );
   }
   const [left, right] = together("select", a, b);
@@ -377,7 +564,13 @@ export function select(
   );
 }
 
-/** The same numbers in another element type; towards int the fraction is cut off. */
+/**
+ * The same numbers in another element type; towards int the fraction is cut off.
+ *
+ * @param x Any type and shape.
+ * @param dtype The type of the result; towards bool, all but 0 is true.
+ * @returns Shape of x; x itself where it has the type.
+ */
 export function cast(x: Tensor, dtype: DType): Tensor {
   return x.dtype === dtype
     ? x
@@ -390,6 +583,19 @@ export function cast(x: Tensor, dtype: DType): Tensor {
  * The same elements, row-major, in another shape. One extent may be -1 and is
  * worked out.
  *
+ * @example
+ * ```ts
+ * import { evaluate } from "@adafisher/adafisher";
+ * import { constant, reshape, value } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = constant(value([1, 2, 3, 4, 5, 6]));
+ * assertEquals((await evaluate(reshape(x, [2, -1]))).shape, [2, 3]);
+ * ```
+ *
+ * @param x Any type and shape.
+ * @param shape The new extents, at most one of them -1.
+ * @returns Type of x; x itself where it has the shape.
  * @throws {RangeError} If the number of elements differs.
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
@@ -419,7 +625,8 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
  *
  * @param x The tensor.
  * @param permutation Axis i of the result is axis `permutation[i]` of x; the
- * last two axes exchanged where it is not given.
+ * last two axes exchanged where it is not given. Negative axes count from the end.
+ * @returns Type of x, the axes in the new order.
  * @throws {RangeError} If the permutation does not name each axis once.
  */
 export function transpose(
@@ -427,19 +634,18 @@ export function transpose(
   permutation?: readonly number[],
 ): Tensor {
   const rank = x.shape.length;
-  const order = permutation ?? [...range(rank - 2), rank - 1, rank - 2];
-  if (
-    order.length !== rank || rank < (permutation ? 0 : 2) ||
-    normalAxes("transpose", x.shape, order).length !== rank
-  ) {
+  const named = permutation ?? [...range(rank - 2), rank - 1, rank - 2];
+  if (named.length !== rank || (rank < 2 && !permutation)) {
     throw new RangeError(
-      `Cannot transpose: permutation [${order}] does not fit shape ${
+      `Cannot transpose: permutation [${named}] does not fit shape ${
         show(x.shape)
       }`,
     );
   }
+  normalAxes("transpose", x.shape, named);
+  const order = named.map((axis) => axis < 0 ? axis + rank : axis);
   return new Tensor(
-    { kind: "transpose", permutation: [...order] },
+    { kind: "transpose", permutation: order },
     [x],
     order.map((axis) => x.shape[axis]),
     x.dtype,
@@ -450,6 +656,9 @@ export function transpose(
  * Repeats a tensor to a shape, as NumPy broadcasts: axes are added in front,
  * extents of 1 are repeated.
  *
+ * @param x Any type and shape.
+ * @param shape The shape of the result.
+ * @returns Type of x; x itself where it has the shape.
  * @throws {RangeError} If the shapes do not fit.
  */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
@@ -474,6 +683,21 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
 /**
  * Part of a tensor: per axis the elements start, start + step, ... below end.
  *
+ * @example
+ * ```ts
+ * import { evaluate } from "@adafisher/adafisher";
+ * import { constant, slice, value } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = constant(value([0, 10, 20, 30]));
+ * assertEquals([...(await evaluate(slice(x, [1], [4], [2]))).data], [10, 30]);
+ * ```
+ *
+ * @param x Any type and shape.
+ * @param start First index, per axis.
+ * @param end Where to stop, per axis: at least the start, at most the extent.
+ * @param step Distance between elements, per axis; 1 where it is not given.
+ * @returns Type of x, ceil((end - start) / step) elements per axis.
  * @throws {RangeError} If a bound is outside the axis or a step is below 1.
  */
 export function slice(
@@ -510,7 +734,8 @@ export function slice(
  * @param low Cells added in front, per axis.
  * @param high Cells added behind, per axis.
  * @param interior Cells added between neighbours, per axis.
- * @param fillValue What the new cells hold.
+ * @param fillValue What the new cells hold, a number of x's type.
+ * @returns Type of x; per axis low + extent + (extent - 1) interior + high.
  * @throws {RangeError} If a count is negative or their number is not the rank.
  */
 export function pad(
@@ -552,6 +777,10 @@ export function pad(
 /**
  * Joins tensors along an axis.
  *
+ * @param tensors At least one; all of one type and, but for the axis, one shape.
+ * @param axis The axis along which they follow each other; negative from the end.
+ * @returns Of their type; along the axis as long as all of them together.
+ * @throws {TypeError} If the types differ.
  * @throws {RangeError} If there are none, or another axis differs in extent.
  */
 export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
@@ -561,8 +790,14 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   const [first] = tensors;
   const [normal] = normalAxes("concat", first.shape, axis);
   for (const tensor of tensors) {
-    const fits = tensor.dtype === first.dtype &&
-      tensor.shape.length === first.shape.length &&
+    if (tensor.dtype !== first.dtype) {
+      throw new TypeError(
+        `Cannot concat: operands must have one type, got ${
+          describe(first)
+        } and ${describe(tensor)}`,
+      );
+    }
+    const fits = tensor.shape.length === first.shape.length &&
       tensor.shape.every((e, i) => i === normal || e === first.shape[i]);
     if (!fits) {
       throw new RangeError(
@@ -583,7 +818,14 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   );
 }
 
-/** The elements of some axes in the opposite order. */
+/**
+ * The elements of some axes in the opposite order.
+ *
+ * @param x Any type and shape.
+ * @param axes The axes to turn round.
+ * @returns Shape and type of x.
+ * @throws {RangeError} If there is no such axis, or one is named twice.
+ */
 export function reverse(
   x: Tensor,
   axes: number | readonly number[],
@@ -611,7 +853,7 @@ function reduce(
 ): Tensor {
   const normal = axes === undefined
     ? range(x.shape.length)
-    : normalAxes(kind, x.shape, axes);
+    : normalAxes(kind === "sum" ? "sum" : "max", x.shape, axes);
   const kept = x.shape.map((extent, i) => normal.includes(i) ? 1 : extent);
   const reduced = normal.length === 0
     ? x
@@ -623,14 +865,35 @@ function dropAxes(x: Tensor, axes: readonly number[]): Tensor {
   return reshape(x, x.shape.filter((_, i) => !axes.includes(i)));
 }
 
-/** The sum over some axes; 0 over none. */
+/**
+ * The sum over some axes; 0 over none.
+ *
+ * @example The sum of each row
+ * ```ts
+ * import { evaluate } from "@adafisher/adafisher";
+ * import { constant, sum, value } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = constant(value([1, 2, 3, 4], [2, 2]));
+ * assertEquals([...(await evaluate(sum(x, 1))).data], [3, 7]);
+ * ```
+ *
+ * @param x Float or int, any shape.
+ * @param axes The axes to add up; all where none are given.
+ * @param options Whether the axes stay, with extent 1.
+ * @returns Type of x, without the axes.
+ * @throws {TypeError} If x is bool.
+ * @throws {RangeError} If there is no such axis, or one is named twice.
+ */
 export function sum(
   x: Tensor,
   axes?: Axes,
   options: ReductionOptions = {},
 ): Tensor {
   if (x.dtype === "bool") {
-    throw new TypeError("Cannot sum: operand must be a number, got bool");
+    throw new TypeError(
+      `Cannot sum: operand must be float or int, got ${describe(x)}`,
+    );
   }
   return reduce("sum", x, axes, options);
 }
@@ -639,7 +902,12 @@ export function sum(
  * The largest element over some axes. Its gradient goes to the first of equal
  * ones.
  *
- * @throws {RangeError} If a reduced axis is empty.
+ * @param x Float, any shape.
+ * @param axes The axes to reduce; all where none are given.
+ * @param options Whether the axes stay, with extent 1.
+ * @returns Float, without the axes; NaN where an element is NaN.
+ * @throws {TypeError} If x is not float.
+ * @throws {RangeError} If a reduced axis is empty, or there is no such axis.
  */
 export function max(
   x: Tensor,
@@ -659,7 +927,11 @@ export function max(
 /**
  * The index of the first largest element along an axis.
  *
- * @throws {RangeError} If the axis is empty.
+ * @param x Any type and shape.
+ * @param axis The axis; the last by default.
+ * @param options Whether the axis stays, with extent 1.
+ * @returns Int, without the axis.
+ * @throws {RangeError} If the axis is empty, or there is no such axis.
  */
 export function argmax(
   x: Tensor,
@@ -667,10 +939,12 @@ export function argmax(
   options: ReductionOptions = {},
 ): Tensor {
   const [normal] = normalAxes("argmax", x.shape, axis);
-  if (x.shape[normal] === 0) {
-    throw new RangeError(`Cannot argmax: axis ${normal} is empty`);
-  }
   const kept = x.shape.map((extent, i) => i === normal ? 1 : extent);
+  if (sizeOf(x.shape) === 0 && sizeOf(kept) > 0) {
+    throw new RangeError(
+      `Cannot argmax: shape ${show(x.shape)} has an empty axis ${normal}`,
+    );
+  }
   const indices = new Tensor(
     { kind: "argmax", axis: normal },
     [x],
@@ -685,9 +959,21 @@ export function argmax(
 /**
  * The matrix product of the last two axes, for each index of the axes before.
  *
+ * @example
+ * ```ts
+ * import { evaluate } from "@adafisher/adafisher";
+ * import { constant, matmul, value } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const a = constant(value([1, 2, 3, 4], [2, 2]));
+ * const b = constant(value([1, 10], [2, 1]));
+ * assertEquals([...(await evaluate(matmul(a, b))).data], [21, 43]);
+ * ```
+ *
  * @param a Float [..., M, K].
  * @param b Float [..., K, N], the axes before as in a.
  * @returns Float [..., M, N].
+ * @throws {TypeError} If an operand is not float.
  * @throws {RangeError} If the shapes do not fit.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
@@ -736,8 +1022,21 @@ function positions(
   return Math.floor((extent + 2 * padding - reach) / stride) + 1;
 }
 
+// A node keeps a copy of its geometry, with no other fields and in one order:
+// so it cannot change, and equal ones read alike.
+const ownWindow = ({ stride, padding, dilation }: WindowGeometry) => ({
+  stride: [...stride] as const,
+  padding: [...padding] as const,
+  dilation: [...dilation] as const,
+});
+const ownConvolution = (geometry: ConvolutionGeometry) => ({
+  ...ownWindow(geometry),
+  groups: geometry.groups,
+});
+
 /** Shape of the output of a convolution; throws where operands do not fit. */
 function convolutionShape(
+  what: string,
   x: Shape,
   w: Shape,
   geometry: ConvolutionGeometry,
@@ -748,7 +1047,7 @@ function convolutionShape(
     groups < 1 || x[1] !== w[1] * groups || w[0] % groups !== 0
   ) {
     throw new RangeError(
-      `Cannot conv: input ${show(x)} and kernel ${
+      `Cannot ${what}: input ${show(x)} and kernel ${
         show(w)
       } do not fit with ${groups} groups`,
     );
@@ -756,8 +1055,8 @@ function convolutionShape(
   return [
     x[0],
     w[0],
-    positions("conv", x[2], w[2], geometry, 0),
-    positions("conv", x[3], w[3], geometry, 1),
+    positions(what, x[2], w[2], geometry, 0),
+    positions(what, x[3], w[3], geometry, 1),
   ];
 }
 
@@ -765,10 +1064,27 @@ function convolutionShape(
  * Two-dimensional convolution (cross-correlation) with zero padding:
  * y[n, o, p] = sum over c, k of w[o, c, k] * x[n, c, stride * p + dilation * k - padding].
  *
+ * @example
+ * ```ts
+ * import { evaluate } from "@adafisher/adafisher";
+ * import { constant, conv, fill, value } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = constant(value([1, 2, 3, 4], [1, 1, 2, 2]));
+ * const y = conv(x, fill([1, 1, 2, 2], 1), {
+ *   stride: [1, 1],
+ *   padding: [0, 0],
+ *   dilation: [1, 1],
+ *   groups: 1,
+ * });
+ * assertEquals([...(await evaluate(y)).data], [10]);
+ * ```
+ *
  * @param x Float [N, C, H, W].
  * @param w Float [O, C / groups, kh, kw].
  * @param geometry Stride, padding, dilation, groups.
  * @returns Float [N, O, OH, OW].
+ * @throws {TypeError} If an operand is not float.
  * @throws {RangeError} If the shapes do not fit.
  */
 export function conv(
@@ -777,8 +1093,12 @@ export function conv(
   geometry: ConvolutionGeometry,
 ): Tensor {
   requireFloat("conv", x, w);
-  const shape = convolutionShape(x.shape, w.shape, geometry);
-  return new Tensor({ kind: "conv", geometry }, [x, w], shape, "float");
+  return new Tensor(
+    { kind: "conv", geometry: ownConvolution(geometry) },
+    [x, w],
+    convolutionShape("conv", x.shape, w.shape, geometry),
+    "float",
+  );
 }
 
 /**
@@ -789,6 +1109,7 @@ export function conv(
  * @param inputShape Shape [N, C, H, W] of the input.
  * @param geometry Geometry of the convolution.
  * @returns Float [N, C, H, W].
+ * @throws {TypeError} If an operand is not float.
  * @throws {RangeError} If the shapes do not fit.
  */
 export function convInputGradient(
@@ -798,9 +1119,12 @@ export function convInputGradient(
   geometry: ConvolutionGeometry,
 ): Tensor {
   requireFloat("conv-input-gradient", dy, w);
-  requireOutput(dy, convolutionShape(inputShape, w.shape, geometry));
+  const what = "conv-input-gradient";
+  requireShape(what, inputShape);
+  const shape = convolutionShape(what, inputShape, w.shape, geometry);
+  requireOutput(what, dy, shape);
   return new Tensor(
-    { kind: "conv-input-gradient", geometry },
+    { kind: what, geometry: ownConvolution(geometry) },
     [dy, w],
     [...inputShape],
     "float",
@@ -815,6 +1139,7 @@ export function convInputGradient(
  * @param kernelShape Shape [O, C / groups, kh, kw] of the kernel.
  * @param geometry Geometry of the convolution.
  * @returns Float [O, C / groups, kh, kw].
+ * @throws {TypeError} If an operand is not float.
  * @throws {RangeError} If the shapes do not fit.
  */
 export function convKernelGradient(
@@ -824,34 +1149,38 @@ export function convKernelGradient(
   geometry: ConvolutionGeometry,
 ): Tensor {
   requireFloat("conv-kernel-gradient", x, dy);
-  requireOutput(dy, convolutionShape(x.shape, kernelShape, geometry));
+  const what = "conv-kernel-gradient";
+  requireShape(what, kernelShape);
+  const shape = convolutionShape(what, x.shape, kernelShape, geometry);
+  requireOutput(what, dy, shape);
   return new Tensor(
-    { kind: "conv-kernel-gradient", geometry },
+    { kind: what, geometry: ownConvolution(geometry) },
     [x, dy],
     [...kernelShape],
     "float",
   );
 }
 
-function requireOutput(dy: Tensor, shape: Shape): void {
+function requireOutput(what: string, dy: Tensor, shape: Shape): void {
   if (!sameShape(dy.shape, shape)) {
     throw new RangeError(
-      `Cannot take a convolution's gradient: its output is ${
-        show(shape)
-      }, the gradient there ${show(dy.shape)}`,
+      `Cannot ${what}: the output is ${show(shape)}, the gradient there ${
+        show(dy.shape)
+      }`,
     );
   }
 }
 
 /** Shape of the windows over an image. */
 function windowsShape(
+  what: string,
   x: Shape,
   kernel: Pair,
   geometry: WindowGeometry,
 ): Shape {
   if (x.length !== 4) {
     throw new RangeError(
-      `Cannot take windows: the image must be [N, C, H, W], got ${show(x)}`,
+      `Cannot ${what}: the image must be [N, C, H, W], got ${show(x)}`,
     );
   }
   return [
@@ -859,8 +1188,8 @@ function windowsShape(
     x[1],
     kernel[0],
     kernel[1],
-    positions("take windows", x[2], kernel[0], geometry, 0),
-    positions("take windows", x[3], kernel[1], geometry, 1),
+    positions(what, x[2], kernel[0], geometry, 0),
+    positions(what, x[3], kernel[1], geometry, 1),
   ];
 }
 
@@ -873,6 +1202,7 @@ function windowsShape(
  * @param geometry Stride, padding, dilation.
  * @param fillValue What a window holds outside the image.
  * @returns Float [N, C, kh, kw, OH, OW].
+ * @throws {TypeError} If an operand is not float.
  * @throws {RangeError} If the shapes do not fit.
  */
 export function windows(
@@ -883,9 +1213,14 @@ export function windows(
 ): Tensor {
   requireFloat("take windows", x);
   return new Tensor(
-    { kind: "windows", kernel, geometry, fill: fillValue },
+    {
+      kind: "windows",
+      kernel: [kernel[0], kernel[1]],
+      geometry: ownWindow(geometry),
+      fill: fillValue,
+    },
     [x],
-    windowsShape(x.shape, kernel, geometry),
+    windowsShape("take windows", x.shape, kernel, geometry),
     "float",
   );
 }
@@ -897,6 +1232,7 @@ export function windows(
  * @param imageShape Shape [N, C, H, W] of the image.
  * @param geometry Stride, padding, dilation.
  * @returns Float [N, C, H, W].
+ * @throws {TypeError} If an operand is not float.
  * @throws {RangeError} If the shapes do not fit.
  */
 export function foldWindows(
@@ -905,8 +1241,13 @@ export function foldWindows(
   geometry: WindowGeometry,
 ): Tensor {
   requireFloat("fold windows", y);
+  requireShape("fold windows", imageShape);
   const kernel: Pair = [y.shape[2], y.shape[3]];
-  if (!sameShape(y.shape, windowsShape(imageShape, kernel, geometry))) {
+  const fits = y.shape.length === 6 && sameShape(
+    y.shape,
+    windowsShape("fold windows", imageShape, kernel, geometry),
+  );
+  if (!fits) {
     throw new RangeError(
       `Cannot fold windows: windows ${show(y.shape)} do not fit image ${
         show(imageShape)
@@ -914,7 +1255,7 @@ export function foldWindows(
     );
   }
   return new Tensor(
-    { kind: "fold-windows", kernel, geometry },
+    { kind: "fold-windows", kernel, geometry: ownWindow(geometry) },
     [y],
     [...imageShape],
     "float",
@@ -926,7 +1267,7 @@ export function foldWindows(
 function requireIndices(what: string, indices: Tensor): void {
   if (indices.dtype !== "int") {
     throw new TypeError(
-      `Cannot ${what}: indices must be int, got ${indices.dtype}`,
+      `Cannot ${what}: indices must be int, got ${describe(indices)}`,
     );
   }
 }
@@ -934,9 +1275,21 @@ function requireIndices(what: string, indices: Tensor): void {
 /**
  * Rows of a table. An index outside the table is an error when it is met.
  *
+ * @example
+ * ```ts
+ * import { evaluate } from "@adafisher/adafisher";
+ * import { constant, intValue, takeRows, value } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const table = constant(value([1, 2, 3, 4], [2, 2]));
+ * const rows = takeRows(table, constant(intValue([1, 1])));
+ * assertEquals([...(await evaluate(rows)).data], [3, 4, 3, 4]);
+ * ```
+ *
  * @param table Float [V, D].
  * @param indices Int, any shape [...].
  * @returns Float [..., D].
+ * @throws {TypeError} If the rows are not float, or the indices not int.
  * @throws {RangeError} If the table is no matrix.
  */
 export function takeRows(table: Tensor, indices: Tensor): Tensor {
@@ -964,6 +1317,7 @@ export function takeRows(table: Tensor, indices: Tensor): Tensor {
  * @param indices Int [N], each in [0, count).
  * @param count Number of rows V of the table.
  * @returns Float [V, D].
+ * @throws {TypeError} If the rows are not float, or the indices not int.
  * @throws {RangeError} If the shapes do not fit.
  */
 export function scatterAddRows(
@@ -973,6 +1327,7 @@ export function scatterAddRows(
 ): Tensor {
   requireFloat("scatter-add rows", rows);
   requireIndices("scatter-add rows", indices);
+  requireShape("scatter-add rows", [count]);
   if (
     rows.shape.length !== 2 || !sameShape(indices.shape, [rows.shape[0]])
   ) {
@@ -990,7 +1345,12 @@ export function scatterAddRows(
   );
 }
 
-/** Whether an operation works element by element on operands of its own shape. */
+/**
+ * Whether an operation works element by element on operands of its own shape.
+ *
+ * @param operation The operation.
+ * @returns True for the unary, binary and comparison kinds, select and cast.
+ */
 export function isElementwise(operation: Operation): boolean {
   return ELEMENTWISE.has(operation.kind);
 }

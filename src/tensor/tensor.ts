@@ -151,6 +151,8 @@ export class Tensor implements Spec {
   readonly serial: number;
 
   /**
+   * Makes a node without checking that operands, shape and type fit.
+   *
    * @param operation What this node computes.
    * @param operands What it computes it from.
    * @param shape Extent of each axis.

@@ -23,7 +23,12 @@ export interface Value {
   readonly data: Data;
 }
 
-/** Number of elements of a shape: the product of its extents, 1 for a scalar. */
+/**
+ * Number of elements of a shape: the product of its extents.
+ *
+ * @param shape The extents.
+ * @returns The product; 1 for a scalar.
+ */
 export function sizeOf(shape: Shape): number {
   let size = 1;
   for (const extent of shape) size *= extent;
