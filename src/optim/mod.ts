@@ -59,11 +59,14 @@ export {
 } from "./adafisher_fields.ts";
 export * from "./adam.ts";
 export * from "./catalogue.ts";
+export * from "./clipping.ts";
 export {
   decayAll,
   type DecayMask,
   decayMatching,
   decayMatrices,
 } from "./decay_masks.ts";
+export * from "./describe.ts";
 export * from "./optimizer.ts";
+export * from "./schedules.ts";
 export * from "./sgd.ts";
