@@ -8,5 +8,5 @@ export * from "./compile.ts";
 export * from "./device.ts";
 export * from "./memory_plan.ts";
 export * from "./program.ts";
-export * from "./scalar.ts";
+export { computeScalar, scalarFunction } from "./scalar.ts";
 export * from "./tree.ts";
