@@ -21,7 +21,11 @@ export class UnsupportedOptimizerError extends Error {
   /** Name of the optimizer. */
   readonly optimizer: string;
 
-  /** @param optimizer Name of the optimizer. */
+  /**
+   * Says which optimizers are available.
+   *
+   * @param optimizer Name of the optimizer.
+   */
   constructor(optimizer: string) {
     super(
       `Cannot build optimizer ${optimizer}: it is not available yet, only ${
