@@ -25,13 +25,13 @@ export function zerosLike(parameters: Parameters): Parameters {
 }
 
 /**
- * a + b by name: average(a, b) = keep a + take b.
+ * A weighted sum of an old average and a fresh number: keep * old + take * fresh.
  *
  * @param keep What is kept of the old number, a number or a scalar tensor.
  * @param old The old average.
  * @param take What is taken of the fresh number.
  * @param fresh The fresh number.
- * @returns keep * old + take * fresh.
+ * @returns The new average.
  */
 export function average(
   keep: Tensor | number,

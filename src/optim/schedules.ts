@@ -182,11 +182,11 @@ export interface OneCycleOptions {
  * @example
  * ```ts
  * import { oneCycle } from "@adafisher/adafisher/optim";
- * import { assertEquals } from "@std/assert";
+ * import { assertAlmostEquals } from "@std/assert";
  *
  * const schedule = oneCycle(1, 100);
- * assertEquals(schedule(0), 0.04);
- * assertEquals(schedule(29), 1);
+ * assertAlmostEquals(schedule(0), 0.04);
+ * assertAlmostEquals(schedule(29), 1);
  * ```
  *
  * @param peak The largest rate, at least 0.
