@@ -20,6 +20,7 @@ import {
   requireAtLeast,
   requireInteger,
   requireOneOf,
+  requirePositive,
   requireUnitInterval,
   withDefaults,
 } from "./validate.ts";
@@ -28,7 +29,7 @@ import {
 export interface AdaFisherFields {
   /** beta, of the momentum; in [0, 1). */
   readonly beta: number;
-  /** lambda, the damping added to F (Eq. 4); at least 0. */
+  /** lambda, the damping added to F (Eq. 4); above 0, as min-max gives zeros. */
   readonly lambda: number;
   /** What the moving averages of H_D and S_D keep of themselves (Eq. 3); in [0, 1]. */
   readonly decay: number;
@@ -122,7 +123,7 @@ export function chooseFields(
   const chosen = preset === "paper" ? paperPreset : officialPreset;
   const fields = withDefaults(name, chosen, changes);
   requireUnitInterval("beta", fields.beta, "below 1");
-  requireAtLeast("lambda", fields.lambda, 0);
+  requirePositive("lambda", fields.lambda);
   requireUnitInterval("decay", fields.decay);
   requireUnitInterval("gain", fields.gain);
   requireOneOf("start", fields.start, ["ones", "first-batch"]);

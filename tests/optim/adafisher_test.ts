@@ -428,10 +428,8 @@ const invalid: readonly (readonly [object, string])[] = [
   [{ beta: -0.1 }, "Invalid beta: -0.1, must be in [0, 1)"],
   [{ beta: NaN }, "Invalid beta: NaN, must be in [0, 1)"],
   [{ beta: "0.5" }, "Invalid beta: 0.5, must be in [0, 1)"],
-  [
-    { lambda: -1 },
-    "Invalid lambda: -1, must be a finite number of at least 0",
-  ],
+  [{ lambda: 0 }, "Invalid lambda: 0, must be a finite number above 0"],
+  [{ lambda: NaN }, "Invalid lambda: NaN, must be a finite number above 0"],
   [{ decay: 1.1 }, "Invalid decay: 1.1, must be in [0, 1]"],
   [{ gain: -0.5 }, "Invalid gain: -0.5, must be in [0, 1]"],
   [
