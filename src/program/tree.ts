@@ -79,7 +79,9 @@ export function mapLeaves<T extends object, Leaf>(
 ): Mapped<T, Leaf> {
   const build = (node: unknown, name: string): unknown => {
     let result: unknown;
-    if (typeof node === "object" && node !== null && !isLeaf(node)) {
+    const isRecord = typeof node === "object" && node !== null &&
+      !Array.isArray(node) && !isLeaf(node);
+    if (isRecord) {
       return Object.fromEntries(
         Object.entries(node).map((
           [key, child],

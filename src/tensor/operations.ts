@@ -925,7 +925,8 @@ export function max(
 }
 
 /**
- * The index of the first largest element along an axis.
+ * The index of the first largest element along an axis. NaN compares as false: it
+ * is chosen only where it comes first.
  *
  * @param x Any type and shape.
  * @param axis The axis; the last by default.

@@ -132,7 +132,7 @@ function element(
       );
     case "argmax": {
       const row = along(a.shape, index, [operation.axis]).map((i) => at(a, i));
-      return row.indexOf(Math.max(...row));
+      return row.reduce((best, x, i) => x > row[best] ? i : best, 0);
     }
     case "matmul": {
       const batch = index.slice(0, -2);
