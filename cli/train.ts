@@ -507,10 +507,12 @@ async function train(
   const trainer = await outside(() => Trainer.start(trainerOptions, from));
   const log = await outside(() => MetricsLog.open(folder, csv, trainer.epoch));
   const path = join(folder, CHECKPOINT);
-  let saved = from ? trainer.step : undefined;
+  const place = () => `${trainer.step} ${trainer.epoch}`;
+  let saved = from ? place() : undefined, savedStep = trainer.step;
   const save = async () => {
     await outside(async () => saveCheckpoint(path, await trainer.checkpoint()));
-    saved = trainer.step;
+    saved = place();
+    savedStep = trainer.step;
   };
 
   const bar = new ProgressBar();
@@ -571,12 +573,12 @@ async function train(
       `${error.message}; ${
         saved === undefined
           ? "no checkpoint was saved yet"
-          : `the last checkpoint, of step ${saved}, is in ${path}`
+          : `the last checkpoint, of step ${savedStep}, is in ${path}`
       }`,
       { cause: error },
     );
   }
-  if (saved !== trainer.step) await save();
+  if (saved !== place()) await save();
   return { status: 0, trainer, log };
 }
 

@@ -1,0 +1,233 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { parse } from "@std/csv";
+import { fromFileUrl } from "@std/path";
+import { loadCheckpoint } from "../../src/io/mod.ts";
+import { inFolder, namesIn } from "../data/temporary.ts";
+
+const root = fromFileUrl(new URL("../..", import.meta.url));
+
+function command(...args: string[]): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-check",
+      "--allow-read",
+      "--allow-write",
+      "cli/train.ts",
+      ...args,
+    ],
+    cwd: root,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  });
+}
+
+interface Result {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function run(...args: string[]): Promise<Result> {
+  const { code, stdout, stderr } = await command(...args).output();
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, out: decode(stdout), err: decode(stderr) };
+}
+
+/** The rows of a run's metrics, without the time. */
+async function rowsOf(folder: string): Promise<unknown[]> {
+  const text = await Deno.readTextFile(`${folder}/metrics.jsonl`);
+  return text.trimEnd().split("\n").map((line) => ({
+    ...JSON.parse(line),
+    seconds: 0,
+  }));
+}
+
+Deno.test("train --help lists every option", async () => {
+  const { code, out, err } = await run("--help");
+  assertEquals([code, err], [0, ""]);
+  for (
+    const name of [
+      "dataset",
+      "model",
+      "optimizer",
+      "preset",
+      "lr",
+      "weight-decay",
+      "epochs",
+      "batch-size",
+      "schedule",
+      "warmup",
+      "clip",
+      "device",
+      "seed",
+      "data-dir",
+      "out",
+      "resume",
+      "save-every",
+      "describe",
+      "json",
+    ]
+  ) assertMatch(out, new RegExp(`^  --${name}\\b`, "m"));
+});
+
+Deno.test("train refuses what is not allowed in one line, with exit status 2", async () => {
+  const cases: [string[], ...string[]][] = [
+    [["--optimiser", "adam"], "--optimiser", "did you mean --optimizer?"],
+    [["--optimizer", "adafishr"], 'did you mean "adafisher"?', "amsgrad"],
+    [["--lr", "-1"], "--lr", "above 0"],
+    [["--epochs", "0"], "--epochs", "at least 1"],
+    [["--save-every", "often"], "--save-every", "100steps"],
+    [["--device", "gpu"], "gpu does not exist yet", "reference"],
+    [["--optimizer", "adam", "--preset", "paper"], "--preset", "adam"],
+    [["--data-dir", "x"], "--data-dir", "cifar10"],
+    [["--dataset", "iris", "--model", "cnn"], "cnn", "[4]"],
+    [["--dataset", "iris", "--batch-size", "121"], "--batch-size", "120"],
+    [["--dataset", "iris", "--warmup", "99999"], "--warmup", "99999"],
+    [["digits"], '"digits"', "--help"],
+    [["--resume", "x", "--lr", "1"], "--lr", "--resume"],
+  ];
+  const results = await Promise.all(cases.map(([args]) => run(...args)));
+  results.forEach(({ code, out, err }, i) => {
+    const [args, ...parts] = cases[i];
+    assertEquals([code, out], [2, ""], `${args}: ${err}`);
+    assertEquals(err.trimEnd().split("\n").length, 1, err);
+    for (const part of parts) assertStringIncludes(err, part);
+  });
+});
+
+Deno.test("train --describe shows the rule of every parameter and trains nothing", async () => {
+  const { code, out } = await run("--describe", "--model", "mlp");
+  assertEquals(code, 0);
+  assertMatch(out, /^fc1\.weight +\[64, 64\] +fc1 +m \/ F of fc1$/m);
+  assert(!out.includes("epoch "), out);
+});
+
+Deno.test("train leaves files, and one JSON object on the last line", () =>
+  inFolder(async (folder) => {
+    const out = `${folder}/run`;
+    const args = ["--dataset", "iris", "--epochs", "3", "--out", out];
+    const result = await run(...args, "--schedule", "one-cycle", "--json");
+    assertEquals(result.code, 0, result.err);
+    assertEquals(result.out.trimEnd().split("\n").length, 1);
+    assertMatch(result.err, /^epoch 3\/3 /m);
+    assert(!result.err.includes("\r"), "a bar where there is no terminal");
+    const { planBytes, secondsPerStep, ...json } = JSON.parse(result.out);
+    assert(planBytes > 0 && secondsPerStep > 0);
+    const last = (await rowsOf(out)).at(-1) as Record<string, number>;
+    const { trainLoss, trainAccuracy, testLoss, testAccuracy } = last;
+    assertEquals(json, {
+      dataset: "iris",
+      model: "mlp",
+      optimizer: "adafisher",
+      preset: "official",
+      device: "reference",
+      epochs: 3,
+      steps: 24,
+      trainLoss,
+      trainAccuracy,
+      testLoss,
+      testAccuracy,
+      out,
+    });
+    assertEquals(namesIn(out), [
+      "checkpoint.safetensors",
+      "metrics.csv",
+      "metrics.jsonl",
+      "options.json",
+    ]);
+    const csv = parse(await Deno.readTextFile(`${out}/metrics.csv`), {
+      skipFirstRow: true,
+    });
+    assertEquals(csv.map(({ epoch }) => epoch), ["1", "2", "3"]);
+    assertEquals(Number(csv[2].testLoss), testLoss);
+    const options = JSON.parse(
+      await Deno.readTextFile(`${out}/options.json`),
+    );
+    assertEquals([options.schedule, options.epochs], ["one-cycle", 3]);
+
+    const again = await run(...args);
+    assertEquals([again.code, again.out], [1, ""]);
+    assertStringIncludes(again.err, "the folder must be empty");
+    assertEquals((await rowsOf(out)).length, 3);
+  }));
+
+Deno.test("train says in one line which file is missing, with exit status 1", () =>
+  inFolder(async (folder) => {
+    for (
+      const args of [
+        ["--resume", `${folder}/none`],
+        ["--dataset", "cifar10", "--data-dir", `${folder}/none`],
+      ]
+    ) {
+      const { code, out, err } = await run(...args);
+      assertEquals([code, out], [1, ""]);
+      assertStringIncludes(err, `${folder}/none`);
+      assert(!err.includes("    at "), err);
+    }
+  }));
+
+Deno.test("train stops at numbers that are not finite, and keeps the last good checkpoint", () =>
+  inFolder(async (folder) => {
+    const out = `${folder}/run`;
+    const { code, err } = await run(
+      ...["--dataset", "iris", "--lr", "1e300", "--schedule", "constant"],
+      ...["--save-every", "1steps", "--out", out],
+    );
+    assertEquals(code, 1);
+    const [, step, layer] = /step (\d+) must be finite.* layer (fc\d) is not/
+      .exec(err) ?? [];
+    assertEquals([step, layer.slice(0, 2)], ["2", "fc"], err);
+    assertStringIncludes(err, "smaller than 1e+300");
+    assertStringIncludes(err, "checkpoint, of step 1,");
+    assert(!err.includes("    at "), err);
+    const { description } = await loadCheckpoint(
+      `${out}/checkpoint.safetensors`,
+    );
+    assertEquals(description.step, 1);
+  }));
+
+Deno.test("train saves at Ctrl-C, and --resume ends as if nothing had happened", () =>
+  inFolder(async (folder) => {
+    const args = ["--model", "cnn", "--epochs", "2", "--save-every", "5steps"];
+    const whole = run(...args, "--out", `${folder}/whole`);
+    const out = `${folder}/stopped`;
+    const path = `${out}/checkpoint.safetensors`;
+    const child = command(...args, "--out", out).spawn();
+    const there = () => Deno.stat(path).then(() => true, () => false);
+    const deadline = Date.now() + 30_000;
+    while (!await there() && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    child.kill("SIGINT");
+    const { code, stdout } = await child.output();
+    const text = new TextDecoder().decode(stdout);
+    assertEquals(code, 130);
+    assertStringIncludes(text, `--resume ${out}`);
+    const [, step] = /Stopped after step (\d+)/.exec(text) ?? [];
+    const stopped = await loadCheckpoint(path);
+    assertEquals(stopped.description.step, Number(step));
+    assert(Number(step) < 90, `stopped too late, at ${step}`);
+
+    const resumed = await run("--resume", out);
+    assertEquals(resumed.code, 0, resumed.err);
+    assertStringIncludes(resumed.out, `Going on after step ${step} `);
+    assertEquals((await whole).code, 0);
+    const rows = await rowsOf(`${folder}/whole`);
+    assertEquals(rows.length, 2);
+    assertEquals(await rowsOf(out), rows);
+    const last = await loadCheckpoint(path);
+    const expected = await loadCheckpoint(
+      `${folder}/whole/checkpoint.safetensors`,
+    );
+    assertEquals(last.values, expected.values);
+    assertNotEquals(last.values, stopped.values);
+  }));
