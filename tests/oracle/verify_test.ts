@@ -1,0 +1,283 @@
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { join } from "node:path";
+import {
+  compareTensors,
+  type Device,
+  readTrace,
+  recordTrace,
+  replay,
+  replayableOptimizerNames,
+  UnsupportedOptimizerError,
+  verifyTrace,
+} from "../../src/oracle/mod.ts";
+import { referenceDevice } from "../../src/reference/mod.ts";
+import { intValue, type Value, value } from "../../src/tensor/value.ts";
+import {
+  changed,
+  foldersIn,
+  localCases,
+  sharedCases,
+  smallRun,
+} from "./helpers.ts";
+
+/** Verifies a case, or checks that its optimizer is refused by name. */
+async function verifyCase(folder: string): Promise<void> {
+  const trace = await readTrace(folder);
+  const { name } = trace.case.optimizer;
+  if (!replayableOptimizerNames.includes(name)) {
+    await assertRejects(
+      () => verifyTrace(trace),
+      UnsupportedOptimizerError,
+      `optimizer ${name}`,
+    );
+    return;
+  }
+  const report = await verifyTrace(trace);
+  assertEquals(report.problems, []);
+  assertEquals(report.notCompared, []);
+  assert(report.passed, Deno.inspect(report.kinds));
+  const factors = name.startsWith("adafisher") ? ["h", "s"] : [];
+  const kinds = report.kinds.map(({ kind }) => kind);
+  for (const kind of ["loss", "gradient", ...factors, "parameter"]) {
+    assert((kinds as string[]).includes(kind), `${kind} was not compared`);
+  }
+}
+
+for (
+  const name of [
+    "cnn-grouped-adafisher",
+    "layers-adafisherw",
+    "mlp-adafisher",
+    "transformer-adafisherw",
+  ]
+) {
+  Deno.test(`verifyTrace() passes the recorded case ${name}`, async () => {
+    await verifyCase(join(localCases, name));
+  });
+}
+
+const shared = foldersIn(sharedCases);
+for (const name of shared) {
+  Deno.test(`verifyTrace() passes, or refuses by name, the shared case ${name}`, async () => {
+    await verifyCase(join(sharedCases, name));
+  });
+}
+Deno.test({
+  name: shared.length > 0
+    ? `verifyTrace() has ${shared.length} shared cases to pass`
+    : "verifyTrace() passes the shared cases (skipped: ../shared/oracle is not here)",
+  ignore: shared.length === 0,
+  fn: () => {
+    assert(shared.includes("mlp-adafisher"), `got ${shared}`);
+  },
+});
+
+const recorded = await readTrace(join(localCases, "mlp-adafisher"));
+
+/** A copy of a recorded tensor with another number at a position. */
+function tampered(key: string, position: number, by: number): Value {
+  const tensor = recorded.tensors.get(key)!;
+  const data = Float64Array.from(tensor.data);
+  data[position] += by;
+  return { ...tensor, data };
+}
+
+for (
+  const [kind, key, position, index, step] of [
+    ["loss", "losses", 6, [6], 7],
+    ["loss", "step/3/loss", 0, [], 3],
+    ["gradient", "step/2/grad/fc2.weight", 17, [1, 1], 2],
+    ["h", "step/10/h/fc1", 10, [10], 10],
+    ["s", "step/1/s/fc3", 2, [2], 1],
+    ["parameter", "step/20/param/fc3.bias", 3, [3], 20],
+  ] as const
+) {
+  for (const by of [1e-6, -1e-6, NaN]) {
+    Deno.test(`verifyTrace() finds ${by} added to an entry of ${key}`, async () => {
+      const report = await verifyTrace(
+        changed(recorded, { [key]: tampered(key, position, by) }),
+      );
+      assertEquals(report.passed, false);
+      const failing = report.kinds.filter(({ failed }) => failed > 0);
+      assertEquals(failing.map(({ kind }) => kind), [kind]);
+      assertEquals(failing[0].failed, 1);
+      const { tensor, index: found, step: at, error } = failing[0].worst!;
+      assertEquals({ tensor, found, at }, {
+        tensor: key,
+        found: index,
+        at: step,
+      });
+      assertEquals(Number.isNaN(error), Number.isNaN(by));
+    });
+  }
+}
+
+Deno.test("verifyTrace() finds a changed entry of a buffer", async () => {
+  const trace = await readTrace(join(localCases, "cnn-grouped-adafisher"));
+  const key = "buffer/3/bn1.running_var";
+  const tensor = trace.tensors.get(key)!;
+  const data = Float64Array.from(tensor.data);
+  data[5] += 1e-6;
+  const report = await verifyTrace(
+    changed(trace, { [key]: { ...tensor, data } }),
+  );
+  const buffer = report.kinds.find(({ kind }) => kind === "buffer")!;
+  assertEquals(buffer.failed, 1);
+  assertEquals(buffer.worst!.tensor, key);
+  assertEquals(buffer.worst!.index, [5]);
+});
+
+for (
+  const [what, changes, problem] of [
+    [
+      "a tensor that the trace lacks",
+      { "step/2/s/fc1": undefined },
+      "step/2/s/fc1 is missing in the trace",
+    ],
+    [
+      "a tensor that the replay lacks",
+      { "step/2/grad/fc9.weight": value([1]) },
+      "step/2/grad/fc9.weight is in the trace, but the replay has no such tensor",
+    ],
+    [
+      "a step that is not to be recorded",
+      { "step/4/loss": value([1], []) },
+      "step/4/loss is in the trace, but the replay has no such tensor",
+    ],
+    [
+      "another shape",
+      { "step/1/h/fc3": value([1, 2]) },
+      "step/1/h/fc3 is float[2] in the trace, but float[13] in the replay",
+    ],
+    [
+      "another type",
+      { "step/1/param/fc3.bias": intValue([1, 2, 3, 4]) },
+      "step/1/param/fc3.bias is int[4] in the trace, but float[4] in the replay",
+    ],
+  ] as const
+) {
+  Deno.test(`verifyTrace() fails for ${what}`, async () => {
+    const report = await verifyTrace(changed(recorded, changes));
+    assertEquals(report.passed, false);
+    assertEquals(report.problems, [problem]);
+  });
+}
+
+Deno.test("verifyTrace() says which tensors it does not compare", async () => {
+  const extra = {
+    "step/1/direction/fc1.weight": value([1]),
+    "probe/1/fc1.weight": value([1]),
+    "step/1/h": value([1]),
+    "batch/1/z": value([1]),
+  };
+  const report = await verifyTrace(changed(recorded, extra));
+  assertEquals(report.notCompared, Object.keys(extra));
+  assert(report.passed);
+});
+
+for (
+  const [what, changes, message] of [
+    [
+      "a parameter is missing",
+      { "init/fc2.bias": undefined },
+      "init/fc2.bias must be float[12], got nothing",
+    ],
+    [
+      "a parameter has another shape",
+      { "init/fc2.bias": value([1, 2]) },
+      "init/fc2.bias must be float[12], got float[2]",
+    ],
+    [
+      "there is a parameter too many",
+      { "init/fc4.bias": value([1, 2]) },
+      "init/fc4.bias must be a parameter of the model",
+    ],
+    [
+      "a batch does not fit the model",
+      { "batch/3/x": value([1, 2, 3], [1, 3]), "batch/3/y": intValue([0]) },
+      "input has 3 features, weight expects 10",
+    ],
+    [
+      "a batch is missing",
+      { "batch/20/y": undefined },
+      "step 20 needs batch/20/y, got nothing",
+    ],
+    [
+      "a label is no class",
+      { "batch/2/y": intValue(new Array(24).fill(4)) },
+      "4",
+    ],
+  ] as const
+) {
+  Deno.test(`verifyTrace() refuses a trace where ${what}`, async () => {
+    const { message: said } = await assertRejects(
+      () => verifyTrace(changed(recorded, changes)),
+      RangeError,
+      message,
+    );
+    assertStringIncludes(said, "Cannot verify case mlp-adafisher: ");
+  });
+}
+
+Deno.test("verifyTrace() holds a float32 device to the float32 tolerance", async () => {
+  const single: Device = { ...referenceDevice, name: "single", floatBytes: 4 };
+  const key = "step/1/h/fc1";
+  const off = changed(recorded, { [key]: tampered(key, 0, 5e-5) });
+  const report = await verifyTrace(off, { device: single });
+  assertEquals(report.device, "single");
+  assertEquals(report.tolerance, 1e-4);
+  assert(report.passed);
+  assertEquals((await verifyTrace(off)).passed, false);
+});
+
+Deno.test("compareTensors() allows tolerance * max(1, |recorded|) exactly", () => {
+  const one = (number: number) => new Map([["losses", value([number])]]);
+  const passed = (recorded: number, replayed: number) =>
+    compareTensors(one(recorded), one(replayed), 0.25).passed;
+  assert(passed(0, 0.25));
+  assert(!passed(0, 0.2500001));
+  assert(passed(-8, -10));
+  assert(!passed(-8, -10.1));
+  assert(!passed(Infinity, Infinity));
+  assert(!passed(NaN, NaN));
+  assert(!passed(1, NaN));
+});
+
+Deno.test("compareTensors() does not pass where there is nothing to compare", () => {
+  assertEquals(compareTensors(new Map(), new Map(), 1).passed, false);
+});
+
+Deno.test("replay() runs a last batch of another size", async () => {
+  const { tensors } = await recordTrace(smallRun);
+  const { batch: _, ...run } = smallRun;
+  const smaller = new Map([
+    ...tensors,
+    ["batch/2/x", value([1, 2], [1, 2])],
+    ["batch/2/y", intValue([2])],
+  ]);
+  const found = await replay(run, smaller, referenceDevice);
+  const weight = found.get("step/1/param/fc.weight")!.data;
+  const bias = found.get("step/1/param/fc.bias")!.data;
+  const logits = [0, 1, 2].map((o) =>
+    weight[2 * o] + 2 * weight[2 * o + 1] + bias[o]
+  );
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
+  const expected = Math.log(total) - logits[2];
+  const loss = found.get("step/2/loss")!.data[0];
+  assert(Math.abs(loss - expected) < 1e-12, `${loss} is not ${expected}`);
+});
+
+Deno.test("replay() leaves what it is given as it was", async () => {
+  const before = new Map(
+    [...recorded.tensors].map(([key, { data }]) => [key, data.slice()]),
+  );
+  await replay(recorded.case, recorded.tensors, referenceDevice);
+  for (const [key, { data }] of recorded.tensors) {
+    assertEquals(data, before.get(key), key);
+  }
+});
