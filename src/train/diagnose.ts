@@ -38,6 +38,8 @@ export class NonFiniteError extends Error {
   readonly diagnosis: Diagnosis;
 
   /**
+   * Says what happened, and what may help.
+   *
    * @param step The step that was not made, from 1.
    * @param diagnosis What went bad first.
    * @param learningRate The step's learning rate, for the advice.

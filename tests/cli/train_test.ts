@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import { parse } from "@std/csv";
 import { fromFileUrl } from "@std/path";
+import { clock, ProgressBar, progressLine } from "../../cli/progress.ts";
 import { loadCheckpoint } from "../../src/io/mod.ts";
 import { inFolder, namesIn } from "../data/temporary.ts";
 
@@ -231,3 +232,69 @@ Deno.test("train saves at Ctrl-C, and --resume ends as if nothing had happened",
     assertEquals(last.values, expected.values);
     assertNotEquals(last.values, stopped.values);
   }));
+
+Deno.test("train reads CIFAR from a folder, and augments what it trains on", () =>
+  inFolder(async (folder) => {
+    const row = Uint8Array.from({ length: 3074 }, (_, i) => (7 * i) % 100);
+    await Deno.writeFile(
+      `${folder}/train.bin`,
+      new Uint8Array([...row, ...row]),
+    );
+    await Deno.writeFile(`${folder}/test.bin`, row);
+    const out = `${folder}/run`;
+    const { code, out: text, err } = await run(
+      ...["--dataset", "cifar100", "--data-dir", folder, "--model", "mlp"],
+      ...["--batch-size", "2", "--epochs", "1", "--lr", "1e-9", "--out", out],
+    );
+    assertEquals(code, 0, err);
+    assertStringIncludes(text, "cifar100 (2 to train, 1 to test)");
+    assertStringIncludes(text, "weightDecay 0.0005");
+    // The two and the one to test are the same image, cut and flipped in training alone.
+    const [{ trainLoss, testLoss }] = await rowsOf(out) as Record<
+      string,
+      number
+    >[];
+    assert(Math.abs(trainLoss - testLoss) > 1e-3, `${trainLoss}, ${testLoss}`);
+  }));
+
+Deno.test("progressLine fills the bar by the share that is done", () => {
+  const title = "epoch 1/2", details = "0:10 left";
+  assertEquals(
+    progressLine({ done: 1, total: 4, title, details }),
+    "epoch 1/2 [#####---------------] 0:10 left",
+  );
+  assertEquals(
+    progressLine({ done: 9, title, details }),
+    `${title} ${details}`,
+  );
+});
+
+Deno.test("clock shows minutes and hours", () => {
+  assertEquals([0, 59.2, 61, 3661, Infinity].map(clock), [
+    "0:00",
+    "1:00",
+    "1:01",
+    "1:01:01",
+    "?",
+  ]);
+});
+
+Deno.test("ProgressBar draws on a terminal alone, a few bytes at a time", () => {
+  const drawn = (seen: boolean): string => {
+    let text = "";
+    const bar = new ProgressBar({
+      isTerminal: () => seen,
+      writeSync(bytes) {
+        text += new TextDecoder().decode(bytes.subarray(0, 5));
+        return Math.min(5, bytes.length);
+      },
+    });
+    const progress = () => ({ done: 1, title: "title", details: "details" });
+    bar.show(progress);
+    bar.show(progress); // too soon
+    bar.clear();
+    return text;
+  };
+  assertEquals(drawn(false), "");
+  assertEquals(drawn(true), "\r\x1b[Ktitle details\r\x1b[K");
+});
