@@ -115,7 +115,7 @@ const specification = {
   epochs: {
     kind: "integer",
     least: 1,
-    about: "How often all examples are seen [digits 8, iris 60, CIFAR 200]",
+    about: "How often all examples are seen [digits 6, iris 60, CIFAR 200]",
   },
   "batch-size": {
     kind: "integer",
@@ -223,7 +223,7 @@ async function outside<T>(work: () => T | Promise<T>): Promise<T> {
 const usually: Readonly<
   Record<DatasetName, Pick<RunOptions, "model" | "epochs" | "batchSize">>
 > = {
-  digits: { model: "cnn", epochs: 8, batchSize: 32 },
+  digits: { model: "cnn", epochs: 6, batchSize: 32 },
   iris: { model: "mlp", epochs: 60, batchSize: 16 },
   cifar10: { model: "resnet20", epochs: 200, batchSize: 256 },
   cifar100: { model: "resnet20", epochs: 200, batchSize: 256 },

@@ -6,6 +6,7 @@
  */
 
 import {
+  batchAt,
   batchCount,
   batches,
   type BatchOptions,
@@ -378,11 +379,11 @@ export class Trainer {
     this.#step = step - 1;
     const options = { ...this.#options.batches, seed, epoch: this.#epoch };
     const index = this.#step - this.#epoch * this.stepsPerEpoch;
-    const [batch] = batches(examples, options, index);
+    const { inputs, labels } = batchAt(examples, options, index);
     const diagnosis = await diagnose(
       this.#parts,
       this.state,
-      this.#inputsOf(step, batch.inputs, batch.labels),
+      this.#inputsOf(step, inputs, labels),
       takesStatistics(optimizer, step),
     );
     throw new NonFiniteError(
