@@ -46,7 +46,7 @@ export class NonFiniteError extends Error {
    */
   constructor(step: number, diagnosis: Diagnosis, learningRate: number) {
     super(
-      `Cannot train on: numbers of step ${step} must be finite, and the ${diagnosis.what} is not. The state is that of step ${
+      `Cannot go on training: numbers of step ${step} must be finite, and the ${diagnosis.what} is not. The state is that of step ${
         step - 1
       }; a learning rate smaller than ${learningRate} may help`,
     );
