@@ -99,6 +99,45 @@ export function planMemory(program: Program, floatBytes: number): MemoryPlan {
   return { offsets, bytes: space.peak };
 }
 
+/** A result with a place of its own, for devices that fuse instructions. */
+export interface Placed {
+  /** Its size. */
+  readonly bytes: number;
+  /** Indices of the results it is computed from, all before its own. */
+  readonly reads: readonly number[];
+  /** Whether it must still be there at the end. */
+  readonly kept: boolean;
+}
+
+/**
+ * Plans the memory of results that are computed one after another. None lies
+ * where one lies that it is computed from.
+ *
+ * @param results The results; undefined where the numbers lie outside the block.
+ * @returns The plan.
+ */
+export function placeResults(
+  results: readonly (Placed | undefined)[],
+): MemoryPlan {
+  const lastUse = results.map((_, i) => i);
+  results.forEach((result, i) => {
+    for (const read of result?.reads ?? []) lastUse[read] = i;
+  });
+  const space = new Space();
+  const offsets: (number | undefined)[] = results.map(() => undefined);
+  results.forEach((result, i) => {
+    if (!result) return;
+    offsets[i] = space.take(align(result.bytes));
+    for (const done of new Set([...result.reads, i])) {
+      const other = results[done];
+      if (other && !other.kept && lastUse[done] === i) {
+        space.release(offsets[done]!, align(other.bytes));
+      }
+    }
+  });
+  return { offsets, bytes: space.peak };
+}
+
 function align(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }

@@ -1,0 +1,74 @@
+/**
+ * Getting a GPU: the adapter that WebGPU offers, and a device with the
+ * adapter's own limits.
+ *
+ * @module
+ */
+
+import { GpuDevice } from "./device.ts";
+
+/** There is no GPU that may be used; the message says why, and what helps. */
+export class NoGpuError extends Error {
+  /**
+   * @param reason Why not.
+   * @param help What to do about it.
+   */
+  constructor(reason: string, help: string) {
+    super(`Cannot use the GPU: ${reason}\nhelp: ${help}`);
+    this.name = "NoGpuError";
+  }
+}
+
+/** Which adapters are taken. */
+export interface GpuOptions {
+  /**
+   * Whether a driver that computes on the processor (llvmpipe, SwiftShader)
+   * will do; false by default, since it is slow.
+   */
+  readonly allowSoftware?: boolean;
+}
+
+const INSTALL =
+  "on Linux, WebGPU needs the Vulkan loader and a driver, in Debian the packages libvulkan1 and mesa-vulkan-drivers";
+
+/**
+ * A device that runs programs on the GPU, in float32, through WebGPU.
+ *
+ * An index outside its table, which the reference device reports before the
+ * state changes, is reported here with the outputs of the step, after the state
+ * has changed.
+ *
+ * @param options Which adapters are taken.
+ * @returns The device.
+ * @throws {NoGpuError} If there is no adapter, only a software adapter where
+ * none is allowed, or the adapter gives no device.
+ */
+export async function gpuDevice(options: GpuOptions = {}): Promise<GpuDevice> {
+  const adapter = await navigator.gpu?.requestAdapter({
+    powerPreference: "high-performance",
+  });
+  if (!adapter) throw new NoGpuError("no adapter was found", INSTALL);
+  const { description, vendor, isFallbackAdapter } = adapter.info;
+  const name = description || vendor || "unnamed adapter";
+  const software = isFallbackAdapter ||
+    /llvmpipe|swiftshader|lavapipe|basic render/i.test(name);
+  if (software && !options.allowSoftware) {
+    throw new NoGpuError(
+      `the only adapter is ${name}, which computes on the processor`,
+      "take another device, or allow a software adapter",
+    );
+  }
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  let device: GPUDevice;
+  try {
+    device = await adapter.requestDevice({
+      requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+    });
+  } catch (error) {
+    throw new NoGpuError(
+      `adapter ${name} gives no device: ${(error as Error).message}`,
+      INSTALL,
+    );
+  }
+  return new GpuDevice(device, { name, software });
+}

@@ -1,0 +1,187 @@
+/**
+ * The GPU device: buffers, pipelines, and what can go wrong with them.
+ *
+ * @module
+ */
+
+import type { Device, Executable } from "../program/device.ts";
+import type { Program } from "../program/program.ts";
+import type { Value } from "../tensor/value.ts";
+import { GpuExecutable } from "./executable.ts";
+import { encode, GpuMemory, type Place } from "./memory.ts";
+import type { Kernel } from "./wgsl.ts";
+
+/** What is known of the adapter that a device belongs to. */
+export interface AdapterFacts {
+  /** Its name. */
+  readonly name: string;
+  /** Whether it computes on the processor. */
+  readonly software: boolean;
+}
+
+/** A device that runs programs on the GPU; `gpuDevice` makes one. */
+export class GpuDevice implements Device {
+  /** `gpu`. */
+  readonly name = "gpu";
+  /** Floats have 4 bytes. */
+  readonly floatBytes = 4;
+  /** The adapter. */
+  readonly adapter: AdapterFacts;
+  /** The WebGPU device. */
+  readonly gpu: GPUDevice;
+  readonly #pipelines = new Map<string, GPUComputePipeline>();
+  readonly #pending: Promise<Error | undefined>[] = [];
+  #lost: Error | undefined;
+
+  /**
+   * @param gpu The WebGPU device.
+   * @param adapter What is known of its adapter.
+   */
+  constructor(gpu: GPUDevice, adapter: AdapterFacts) {
+    this.gpu = gpu;
+    this.adapter = adapter;
+    gpu.lost.then(({ reason, message }) => {
+      this.#lost = new Error(
+        `Cannot go on with the GPU: the device was lost (${reason}): ${message}\nhelp: start again from the last checkpoint`,
+      );
+    });
+  }
+
+  /** Copies values into buffers of their own. */
+  allocate(values: ReadonlyMap<string, Value>): GpuMemory {
+    return new GpuMemory(this, values);
+  }
+
+  /** Writes the program's kernels and lays out its buffers. */
+  load(program: Program, updates: ReadonlyMap<string, string>): Executable {
+    return new GpuExecutable(this, program, updates);
+  }
+
+  /** A buffer that kernels can use. */
+  buffer(what: string, size: number): GPUBuffer {
+    const { maxBufferSize } = this.gpu.limits;
+    if (size > maxBufferSize) {
+      throw new RangeError(
+        `Cannot allocate ${what}: ${size} bytes are needed, adapter ${this.adapter.name} allows ${maxBufferSize} in one buffer\nhelp: reduce the batch size or the model`,
+      );
+    }
+    return this.guard(
+      `allocate ${what}, ${size} bytes`,
+      () =>
+        this.gpu.createBuffer({
+          label: what,
+          size: Math.max(size, 4),
+          usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC |
+            GPUBufferUsage.COPY_DST,
+        }),
+    );
+  }
+
+  /** A buffer that the host can read. */
+  staging(size: number): GPUBuffer {
+    return this.guard(
+      `allocate ${size} bytes to read back`,
+      () =>
+        this.gpu.createBuffer({
+          size: Math.max(size, 4),
+          usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+        }),
+    );
+  }
+
+  /** Copies a value to its place. */
+  write({ buffer, offset, size }: Place, value: Value): void {
+    if (size > 0) this.gpu.queue.writeBuffer(buffer, offset, encode(value));
+  }
+
+  /** Reads a buffer of `staging` once what was submitted is done. */
+  async map(
+    staging: GPUBuffer,
+    size: number,
+    use: (bytes: ArrayBuffer) => void,
+  ): Promise<void> {
+    await this.check();
+    try {
+      await staging.mapAsync(GPUMapMode.READ);
+    } catch (error) {
+      // A lost device rejects the mapping; its own message says more.
+      await this.check();
+      throw error;
+    }
+    use(size === 0 ? new ArrayBuffer(0) : staging.getMappedRange(0, size));
+    staging.unmap();
+    await this.check();
+  }
+
+  /** The pipeline of a kernel; kernels of one text share it. */
+  pipeline(kernel: Kernel): GPUComputePipeline {
+    const known = this.#pipelines.get(kernel.code);
+    if (known) return known;
+    let shader: GPUShaderModule;
+    const pipeline = this.guard(
+      `compile kernel ${kernel.name}`,
+      () => {
+        shader = this.gpu.createShaderModule({
+          label: kernel.name,
+          code: kernel.code,
+        });
+        return this.gpu.createComputePipeline({
+          label: kernel.name,
+          layout: "auto",
+          compute: { module: shader, entryPoint: "main" },
+        });
+      },
+      async () => {
+        this.#pipelines.delete(kernel.code);
+        const { messages } = await shader.getCompilationInfo();
+        const lines = kernel.code.split("\n");
+        return messages.map(({ lineNum, message }) =>
+          `\nline ${lineNum}: ${lines[lineNum - 1]?.trim() ?? ""}: ${message}`
+        ).join("");
+      },
+    );
+    this.#pipelines.set(kernel.code, pipeline);
+    return pipeline;
+  }
+
+  /**
+   * Does something that WebGPU checks on its own time. What it finds is thrown
+   * by the next `check`.
+   *
+   * @param what What is done, for the error.
+   * @param act Does it.
+   * @param more More for the error.
+   */
+  guard<T>(
+    what: string,
+    act: () => T,
+    more: () => Promise<string> = () => Promise.resolve(""),
+  ): T {
+    this.gpu.pushErrorScope("validation");
+    this.gpu.pushErrorScope("out-of-memory");
+    try {
+      return act();
+    } finally {
+      const errors = [this.gpu.popErrorScope(), this.gpu.popErrorScope()];
+      this.#pending.push(
+        Promise.all(errors).then(async (found) => {
+          const error = found.find((e) => e !== null);
+          if (!error) return;
+          const help = error instanceof GPUOutOfMemoryError
+            ? "\nhelp: reduce the batch size or the model"
+            : "";
+          return new Error(
+            `Cannot ${what}: ${error.message}${await more()}${help}`,
+          );
+        }),
+      );
+    }
+  }
+
+  /** Throws what went wrong since it was last asked. */
+  async check(): Promise<void> {
+    const found = await Promise.all(this.#pending.splice(0));
+    const error = this.#lost ?? found.find((e) => e !== undefined);
+    if (error) throw error;
+  }
+}

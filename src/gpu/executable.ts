@@ -1,0 +1,357 @@
+/**
+ * A program on the GPU. Everything is laid out when it is loaded: one block for
+ * intermediate results, one for inputs, one for constants. A run uploads the
+ * inputs, submits one command buffer, and reads back the outputs, if there are any.
+ *
+ * @module
+ */
+
+import { STATE } from "../program/compile.ts";
+import type { Executable, Memory } from "../program/device.ts";
+import {
+  ALIGNMENT,
+  type MemoryPlan,
+  type Placed,
+  placeResults,
+} from "../program/memory_plan.ts";
+import type { Instruction, Program } from "../program/program.ts";
+import type { Spec } from "../tensor/tensor.ts";
+import { sizeOf, type Value } from "../tensor/value.ts";
+import type { GpuDevice } from "./device.ts";
+import {
+  bytesOf,
+  copy,
+  decode,
+  ELEMENT_BYTES,
+  type GpuMemory,
+  type Place,
+} from "./memory.ts";
+import { isTable, schedule } from "./schedule.ts";
+import { gridOf, type Kernel, MOST_WORKGROUPS } from "./wgsl.ts";
+
+/** Steps in flight before a run without outputs waits for the GPU. */
+const MOST_IN_FLIGHT = 16;
+
+/** A program that is ready to run on a GPU. */
+export class GpuExecutable implements Executable {
+  /** Size of the block of intermediate results. */
+  readonly bytes: number;
+  readonly #device: GpuDevice;
+  readonly #instructions: readonly Instruction[];
+  readonly #kernels: readonly Kernel[];
+  readonly #pipelines: readonly GPUComputePipeline[];
+  /** Places of inputs, constants and results; those of the state vary. */
+  readonly #places: readonly (Place | undefined)[];
+  readonly #inputs: readonly { name: string; index: number }[];
+  readonly #state: ReadonlyMap<number, string>;
+  /** Outputs for the caller, and those that become state. */
+  readonly #read: readonly { name: string; index: number; spec: Spec }[];
+  readonly #updates: readonly { target: string; index: number }[];
+  readonly #flags: Place | undefined;
+  readonly #staging: GPUBuffer;
+  readonly #stagingBytes: number;
+  readonly #groups = new WeakMap<GpuMemory, GPUBindGroup[]>();
+  #loaded: Promise<void> | undefined;
+  #inFlight = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @param device The device.
+   * @param program The program.
+   * @param updates Output name to name in the memory.
+   */
+  constructor(
+    device: GpuDevice,
+    program: Program,
+    updates: ReadonlyMap<string, string>,
+  ) {
+    const { instructions, outputs, kernels } = schedule(program);
+    const plan = planKernels(instructions, outputs, kernels);
+    this.#device = device;
+    this.#instructions = instructions;
+    this.#kernels = kernels;
+    this.bytes = plan.bytes;
+    requireRoom(device, plan, instructions, kernels);
+    this.#pipelines = kernels.map((kernel) => device.pipeline(kernel));
+
+    const places: (Place | undefined)[] = [];
+    const block = device.buffer("intermediate results", plan.bytes);
+    for (const { output, spec } of kernels) {
+      const offset = plan.offsets[output]!;
+      places[output] = { buffer: block, offset, size: bytesOf(spec) };
+    }
+    const state = new Map<number, string>();
+    const inputs: { name: string; index: number }[] = [];
+    const tables: number[] = [];
+    instructions.forEach((instruction, index) => {
+      const { operation } = instruction;
+      if (isTable(instruction)) tables.push(index);
+      if (operation.kind !== "input") return;
+      const { name } = operation;
+      if (name.startsWith(STATE)) state.set(index, name.slice(STATE.length));
+      else inputs.push({ name, index });
+    });
+    layOut(device, "inputs", inputs.map(({ index }) => index));
+    layOut(device, "constants", tables);
+    for (const index of tables) {
+      const { operation, shape, dtype } = instructions[index];
+      if (operation.kind !== "constant") continue;
+      device.write(places[index]!, { shape, dtype, data: operation.data });
+    }
+    this.#places = places;
+    this.#inputs = inputs;
+    this.#state = state;
+
+    const named = [...outputs].map(([name, index]) => {
+      // A reshape's output has the reshape's shape and its operand's numbers.
+      const { shape, dtype } = program.instructions[program.outputs.get(name)!];
+      return { name, index, spec: { shape, dtype } };
+    });
+    this.#read = named.filter(({ name }) => !updates.has(name));
+    this.#updates = named.flatMap(({ name, index }) => {
+      const target = updates.get(name);
+      return target === undefined || state.get(index) === target
+        ? []
+        : [{ target, index }];
+    });
+    this.#flags = kernels.some(({ flags }) => flags)
+      ? { buffer: device.buffer("flags", 4), offset: 0, size: 4 }
+      : undefined;
+    this.#stagingBytes = this.#read.reduce(
+      (total, { spec }) => total + bytesOf(spec),
+      ELEMENT_BYTES,
+    );
+    this.#staging = device.staging(this.#stagingBytes);
+
+    function layOut(
+      device: GpuDevice,
+      what: string,
+      indices: readonly number[],
+    ): void {
+      let end = 0;
+      const offsets = indices.map((index) => {
+        const start = end;
+        end += Math.ceil(bytesOf(instructions[index]) / ALIGNMENT) * ALIGNMENT;
+        return start;
+      });
+      const buffer = device.buffer(what, end);
+      indices.forEach((index, i) => {
+        const size = bytesOf(instructions[index]);
+        places[index] = { buffer, offset: offsets[i], size };
+      });
+    }
+  }
+
+  /** Runs the program once; a run that is not awaited keeps the next waiting. */
+  run(
+    memory: Memory,
+    inputs: ReadonlyMap<string, Value>,
+  ): Promise<Map<string, Value>> {
+    const result = this.#last.then(() =>
+      this.#run(memory as GpuMemory, inputs)
+    );
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  async #run(
+    memory: GpuMemory,
+    inputs: ReadonlyMap<string, Value>,
+  ): Promise<Map<string, Value>> {
+    const { gpu } = this.#device;
+    // What went wrong in loading goes wrong in every run.
+    await (this.#loaded ??= this.#device.check());
+    for (const { name, index } of this.#inputs) {
+      const value = inputs.get(name);
+      if (!value) {
+        throw new RangeError(`Cannot run program: no value for ${name}`);
+      }
+      this.#device.write(this.#places[index]!, value);
+    }
+    let groups = this.#groups.get(memory);
+    if (groups) this.#submit(memory, groups);
+    else {
+      // What is wrong with a submission is wrong with the first one already.
+      this.#device.guard("run program", () => {
+        groups = this.#bind(memory);
+        this.#groups.set(memory, groups);
+        this.#submit(memory, groups);
+      });
+    }
+    if (this.#read.length === 0) {
+      if (++this.#inFlight >= MOST_IN_FLIGHT) {
+        await gpu.queue.onSubmittedWorkDone();
+        this.#inFlight = 0;
+      }
+      return new Map();
+    }
+    const results = new Map<string, Value>();
+    let flag = 0;
+    await this.#device.map(this.#staging, this.#stagingBytes, (bytes) => {
+      [flag] = new Uint32Array(bytes, 0, 1);
+      let offset = ELEMENT_BYTES;
+      for (const { name, spec } of this.#read) {
+        results.set(name, decode(spec, bytes, offset));
+        offset += bytesOf(spec);
+      }
+    });
+    this.#inFlight = 0;
+    if (flag > 0) this.#reportIndex(flag - 1);
+    return results;
+  }
+
+  /** Where an instruction's numbers lie when a program runs on a memory. */
+  #place(memory: GpuMemory, index: number): Place {
+    const name = this.#state.get(index);
+    const place = name === undefined ? this.#places[index] : memory.place(name);
+    if (place) return place;
+    if (name === undefined) {
+      // Nothing is computed for a result without elements.
+      return { buffer: this.#staging, offset: 0, size: 0 };
+    }
+    throw new RangeError(`Cannot run program: no value for ${STATE}${name}`);
+  }
+
+  #bind(memory: GpuMemory): GPUBindGroup[] {
+    return this.#kernels.map(({ name, inputs, output, flags }, k) => {
+      const places = [...inputs, output].map((i) => this.#place(memory, i));
+      if (flags) places.push(this.#flags!);
+      return this.#device.gpu.createBindGroup({
+        label: name,
+        layout: this.#pipelines[k].getBindGroupLayout(0),
+        entries: places.map((place, binding) => ({
+          binding,
+          resource: place,
+        })),
+      });
+    });
+  }
+
+  #submit(memory: GpuMemory, groups: readonly GPUBindGroup[]): void {
+    const { gpu } = this.#device;
+    const encoder = gpu.createCommandEncoder();
+    let pass: GPUComputePassEncoder | undefined;
+    this.#kernels.forEach(({ invocations, clear, output }, k) => {
+      if (clear) {
+        pass?.end();
+        pass = undefined;
+        const { buffer, offset, size } = this.#place(memory, output);
+        encoder.clearBuffer(buffer, offset, size);
+      }
+      pass ??= encoder.beginComputePass();
+      pass.setPipeline(this.#pipelines[k]);
+      pass.setBindGroup(0, groups[k]);
+      const { x, y } = gridOf(invocations);
+      pass.dispatchWorkgroups(x, y);
+    });
+    pass?.end();
+    this.#encodeOutputs(encoder, memory);
+    this.#encodeUpdates(encoder, memory);
+    gpu.queue.submit([encoder.finish()]);
+  }
+
+  #encodeOutputs(encoder: GPUCommandEncoder, memory: GpuMemory): void {
+    if (this.#read.length === 0) return;
+    // Flags of earlier runs that read nothing back are reported as well.
+    if (this.#flags) {
+      copy(encoder, this.#flags, this.#staging, 0);
+      encoder.clearBuffer(this.#flags.buffer);
+    }
+    let offset = ELEMENT_BYTES;
+    for (const { index, spec } of this.#read) {
+      copy(encoder, this.#place(memory, index), this.#staging, offset);
+      offset += bytesOf(spec);
+    }
+  }
+
+  /** Replaces the state: first what comes from other state, by a copy of it. */
+  #encodeUpdates(encoder: GPUCommandEncoder, memory: GpuMemory): void {
+    const updates = this.#updates.map(({ target, index }) => {
+      const from = this.#place(memory, index);
+      const to = this.#target(memory, target);
+      if (!this.#state.has(index) || from.size === 0) return { from, to };
+      const buffer = this.#device.buffer(`copy of ${target}`, from.size);
+      copy(encoder, from, buffer, 0);
+      return { from: { buffer, offset: 0, size: from.size }, to };
+    });
+    for (const { from, to } of updates) copy(encoder, from, to.buffer, 0);
+  }
+
+  #target(memory: GpuMemory, target: string): Place {
+    const place = memory.place(target);
+    if (place) return place;
+    throw new RangeError(`Cannot run program: no state ${target} to replace`);
+  }
+
+  #reportIndex(index: number): never {
+    const { operation, operands, shape } = this.#instructions[index];
+    const rows = operation.kind === "take-rows"
+      ? this.#instructions[operands[0]].shape[0]
+      : shape[0];
+    throw new RangeError(
+      `Cannot ${
+        operation.kind === "take-rows" ? "take rows" : "scatter-add rows"
+      }: an index is outside the table of ${rows} rows`,
+    );
+  }
+}
+
+/** Where the results of kernels lie. */
+function planKernels(
+  instructions: readonly Instruction[],
+  outputs: ReadonlyMap<string, number>,
+  kernels: readonly Kernel[],
+): MemoryPlan {
+  const kept = new Set(outputs.values());
+  // Kernels run in an order of their own: scratch results come between.
+  const order = new Map(kernels.map(({ output }, k) => [output, k]));
+  const plan = placeResults(kernels.map(({ output, inputs, spec }): Placed => ({
+    bytes: bytesOf(spec),
+    reads: inputs.flatMap((i) => order.get(i) ?? []),
+    kept: kept.has(output),
+  })));
+  const offsets: (number | undefined)[] = instructions.map(() => undefined);
+  for (const [output, k] of order) offsets[output] = plan.offsets[k];
+  return { offsets, bytes: plan.bytes };
+}
+
+/** Checks a program against the adapter's limits before anything is allocated. */
+function requireRoom(
+  device: GpuDevice,
+  plan: MemoryPlan,
+  instructions: readonly Instruction[],
+  kernels: readonly Kernel[],
+): void {
+  const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
+  const tensors = [
+    ...kernels.map(({ name, spec }) => ({ name, bytes: bytesOf(spec) })),
+    ...instructions.filter((i) => i.operation.kind === "input" || isTable(i))
+      .map((i) => ({
+        name: `${i.operation.kind} ${i.dtype}[${i.shape.join(", ")}]`,
+        bytes: bytesOf(i),
+      })),
+  ].sort((a, b) => b.bytes - a.bytes);
+  const largest = tensors.slice(0, 3).map(({ name, bytes }) =>
+    `${name} (${bytes} bytes)`
+  ).join(", ");
+  if (tensors.length && tensors[0].bytes > maxStorageBufferBindingSize) {
+    throw new RangeError(
+      `Cannot load program: adapter ${device.adapter.name} allows tensors of ${maxStorageBufferBindingSize} bytes, the largest are ${largest}\nhelp: reduce the batch size, or split the tensor`,
+    );
+  }
+  if (plan.bytes > maxBufferSize) {
+    throw new RangeError(
+      `Cannot load program: ${plan.bytes} bytes of intermediate results are needed, adapter ${device.adapter.name} allows ${maxBufferSize}; the largest are ${largest}\nhelp: reduce the batch size`,
+    );
+  }
+  for (const { name, invocations } of kernels) {
+    const { x, y } = gridOf(invocations);
+    if (Math.max(x, y) > MOST_WORKGROUPS || sizeOf([invocations]) >= 2 ** 32) {
+      throw new RangeError(
+        `Cannot load program: ${name} needs ${invocations} invocations, the GPU counts to ${
+          2 ** 32
+        }`,
+      );
+    }
+  }
+}

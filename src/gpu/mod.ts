@@ -1,0 +1,8 @@
+/**
+ * The GPU device: programs as WebGPU kernels, in float32.
+ *
+ * @module
+ */
+
+export * from "./adapter.ts";
+export { type AdapterFacts, GpuDevice } from "./device.ts";
