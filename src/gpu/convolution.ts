@@ -5,15 +5,14 @@
  * is written to memory.
  *
  * Bindings: the image (x, or dy for the gradient), the kernel w, the result.
- * An invocation computes a tile of `rows` channels x 4 positions. Which cells
- * the 4 positions see is worked out once for each of the kernel's cells, outside
- * the loop over channels.
+ * A lane computes a tile in registers (`tile.ts`). Which cells its positions see is
+ * worked out once for each of the kernel's cells, outside the loop over channels.
  *
  * @module
  */
 
 import { nameOf, type Scene } from "./elementwise.ts";
-import { rowsOf, tile } from "./tile.ts";
+import { columnsOf, eachRow, gather, storeTile, tilingOf } from "./tile.ts";
 import { assemble, bindFloats, type Kernel } from "./wgsl.ts";
 
 /** The kernel of `conv` or `conv-input-gradient`. */
@@ -39,10 +38,8 @@ export function convolutionKernel(scene: Scene, index: number): Kernel {
   const toStride = (forward ? depth : 1) * cells;
   const fromStride = (forward ? 1 : depth) * cells;
   const positions = batch * outHeight * outWidth;
-  const rows = rowsOf(to, groups * positions);
-  const down = Math.ceil(to / rows);
-  const across = Math.ceil(positions / 4);
-  const { sums, multiply, store } = tile(rows);
+  const tiling = tilingOf(to, positions);
+  const { down, across } = tiling;
 
   // The image's cell that a position sees through a cell of the kernel.
   const seen = (name: string, axis: 0 | 1, step: string, extent: number) =>
@@ -58,59 +55,50 @@ export function convolutionKernel(scene: Scene, index: number): Kernel {
   let ${name}_seen = (${name} < vec4u(${extent}u)) & (${name}_far % ${
         stride[axis]
       }u == vec4u());`;
-  const body = `let across = at % ${across}u;
-let down = (at / ${across}u) % ${down}u;
-let group = at / ${across * down}u;
-let channel = down * ${rows}u;
-let position = across * 4u;
-let each = min(vec4u(position) + vec4u(0u, 1u, 2u, 3u), vec4u(${
-    positions - 1
-  }u));
-let rows = (each / ${outWidth}u) % ${outHeight}u;
-let columns = each % ${outWidth}u;
-let samples = each / ${outHeight * outWidth}u;
-let planes = (samples * ${groups * from}u + group * ${from}u) * ${
+  const body = `let across = group % ${across}u;
+let channel = ((group / ${across}u) % ${down}u) * ${tiling.rows}u;
+let block = group / ${across * down}u;
+${columnsOf(tiling, positions)}
+let ys = (columns / ${outWidth}u) % ${outHeight}u;
+let xs = columns % ${outWidth}u;
+let samples = columns / ${outHeight * outWidth}u;
+let planes = (samples * ${groups * from}u + block * ${from}u) * ${
     height * width
   }u;
-let kernel = group * ${filters / groups * depth * cells}u;
-${sums}
+let kernel = block * ${filters / groups * depth * cells}u;
+${eachRow(tiling, (r) => `var sum${r} = vec4f();`)}
 for (var i = 0u; i < ${kernelHeight}u; i++) {
-  ${seen("row", 0, "vec4u(i)", height)}
+  ${seen("y", 0, "vec4u(i)", height)}
 for (var j = 0u; j < ${kernelWidth}u; j++) {
-  ${seen("column", 1, "vec4u(j)", width)}
-  let seen = row_seen & column_seen;
-  if (!any(seen)) { continue; }
-  var cell = select(vec4u(), planes + row * ${width}u + column, seen);
+  ${seen("x", 1, "vec4u(j)", width)}
+  let seen = y_seen & x_seen;
+  var cell = select(vec4u(), planes + y * ${width}u + x, seen);
 ${
-    Array.from(
-      { length: rows },
-      (_, r) =>
-        `  var w_at${r} = kernel + min(channel + ${r}u, ${
-          to - 1
-        }u) * ${toStride}u + i * ${kernelWidth}u + j;`,
-    ).join("\n")
+    eachRow(tiling, (r) =>
+      `  var w_at${r} = kernel + min(channel + ${r}u, ${
+        to - 1
+      }u) * ${toStride}u + i * ${kernelWidth}u + j;`)
   }
   for (var c = 0u; c < ${from}u; c++) {
-    let x = select(vec4f(), vec4f(${
-    [..."xyzw"].map((p) => `${names[0]}[cell.${p}]`).join(", ")
-  }), seen);
-${multiply((r) => `${names[1]}[w_at${r}]`, "x")}
+    let numbers = select(vec4f(), ${gather(names[0], "cell")}, seen);
+${
+    eachRow(tiling, (r) =>
+      `    sum${r} += ${names[1]}[w_at${r}] * numbers;
+    w_at${r} += ${fromStride}u;`)
+  }
     cell += vec4u(${height * width}u);
-${
-    Array.from({ length: rows }, (_, r) => `    w_at${r} += ${fromStride}u;`)
-      .join("\n")
-  }
   }
 }
 }
-let place = (samples * ${groups * to}u + group * ${to}u + channel) * ${
+let first = (samples * ${groups * to}u + block * ${to}u + channel) * ${
     outHeight * outWidth
-  }u + rows * ${outWidth}u + columns;
+  }u + ys * ${outWidth}u + xs;
 ${
-    store(
+    storeTile(
+      tiling,
       (r) => `channel + ${r}u < ${to}u`,
-      (p) => `position + ${p}u < ${positions}u`,
-      (r, p) => `place.${"xyzw"[p]} + ${r * outHeight * outWidth}u`,
+      positions,
+      (r) => `first + ${r * outHeight * outWidth}u`,
     )
   }`;
   return assemble({
@@ -119,7 +107,7 @@ ${
     output: index,
     spec: instruction,
     functions: [],
-    invocations: groups * down * across,
+    work: { workgroups: groups * down * across, lanes: tiling.lanes },
     body,
   });
 }

@@ -332,7 +332,7 @@ export function elementwiseKernel(scene: Scene, index: number): Kernel {
     output: index,
     spec: instruction,
     functions: expression.functions,
-    invocations: sizeOf(instruction.shape),
+    work: { invocations: sizeOf(instruction.shape) },
     body: [...expression.lines, `  result[at] = ${value};`].join("\n"),
     flags: expression.flags,
   });

@@ -16,7 +16,7 @@ import {
 } from "../program/memory_plan.ts";
 import type { Instruction, Program } from "../program/program.ts";
 import type { Spec } from "../tensor/tensor.ts";
-import { sizeOf, type Value } from "../tensor/value.ts";
+import type { Value } from "../tensor/value.ts";
 import type { GpuDevice } from "./device.ts";
 import {
   bytesOf,
@@ -231,7 +231,7 @@ export class GpuExecutable implements Executable {
     const { gpu } = this.#device;
     const encoder = gpu.createCommandEncoder();
     let pass: GPUComputePassEncoder | undefined;
-    this.#kernels.forEach(({ invocations, clear, output }, k) => {
+    this.#kernels.forEach(({ workgroups, clear, output }, k) => {
       if (clear) {
         pass?.end();
         pass = undefined;
@@ -241,7 +241,7 @@ export class GpuExecutable implements Executable {
       pass ??= encoder.beginComputePass();
       pass.setPipeline(this.#pipelines[k]);
       pass.setBindGroup(0, groups[k]);
-      const { x, y } = gridOf(invocations);
+      const { x, y } = gridOf(workgroups);
       pass.dispatchWorkgroups(x, y);
     });
     pass?.end();
@@ -344,12 +344,11 @@ function requireRoom(
       `Cannot load program: ${plan.bytes} bytes of intermediate results are needed, adapter ${device.adapter.name} allows ${maxBufferSize}; the largest are ${largest}\nhelp: reduce the batch size`,
     );
   }
-  for (const { name, invocations } of kernels) {
-    const { x, y } = gridOf(invocations);
-    if (Math.max(x, y) > MOST_WORKGROUPS || sizeOf([invocations]) >= 2 ** 32) {
+  for (const { name, workgroups } of kernels) {
+    if (gridOf(workgroups).y > MOST_WORKGROUPS) {
       throw new RangeError(
-        `Cannot load program: ${name} needs ${invocations} invocations, the GPU counts to ${
-          2 ** 32
+        `Cannot load program: ${name} needs ${workgroups} workgroups, a dispatch has ${
+          MOST_WORKGROUPS ** 2
         }`,
       );
     }

@@ -32,7 +32,7 @@ export function foldWindowsKernel(scene: Scene, index: number): Kernel {
     output: index,
     spec: instruction,
     functions: expression.functions,
-    invocations: sizeOf(shape),
+    work: { invocations: sizeOf(shape) },
     body: `let plane = at / ${height * width}u;
 let row = (at / ${width}u) % ${height}u;
 let column = at % ${width}u;

@@ -91,7 +91,7 @@ export function reductionKernels(scene: Scene, index: number): Kernel[] {
     output: target,
     spec: { shape: [results * parts], dtype },
     functions: expression.functions,
-    invocations: results * parts,
+    work: { invocations: results * parts },
     body: [
       ...(parts === 1
         ? ["let which = at;"]
@@ -112,7 +112,7 @@ export function reductionKernels(scene: Scene, index: number): Kernel[] {
       output: index,
       spec: instruction,
       functions: ["number", "larger", "is_nan"],
-      invocations: results,
+      work: { invocations: results },
       body: `var total: ${type} = ${first};
 for (var part = 0u; part < ${parts}u; part++) {
   ${join(`in0[at * ${parts}u + part]`)}
@@ -141,7 +141,7 @@ export function argmaxKernel(scene: Scene, index: number): Kernel {
     output: index,
     spec: instruction,
     functions: expression.functions,
-    invocations: sizeOf(shape),
+    work: { invocations: sizeOf(shape) },
     body: [
       `let start = ${placeOf("at", shape, kept)};`,
       `var largest: ${typeOf(dtype)};`,

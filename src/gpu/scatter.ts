@@ -24,7 +24,7 @@ export function scatterKernel(scene: Scene, index: number): Kernel {
     output: index,
     spec: instruction,
     functions: [],
-    invocations: width,
+    work: { invocations: width },
     body: `for (var n = 0u; n < ${count}u; n++) {
   let row = in1[n];
   if (row < 0i || row >= ${height}i) {

@@ -1,6 +1,10 @@
 /**
  * What matrix products and convolutions share: a tile of the result in the
- * registers of one invocation, and splitting a long sum among invocations.
+ * registers of each lane, and splitting a long sum among workgroups.
+ *
+ * The lanes of a workgroup lie along the columns of the result, each with 4
+ * columns, a workgroup's width apart. The rows of the tile are the same for all
+ * lanes, so that their numbers are loaded once for the workgroup.
  *
  * @module
  */
@@ -10,64 +14,87 @@ import { sizeOf } from "../tensor/value.ts";
 import { nameOf } from "./elementwise.ts";
 import { assemble, type Kernel } from "./wgsl.ts";
 
-/** Invocations that are enough to keep a device busy. */
-const BUSY = 1024;
-/** Steps of the sum that an invocation should take at least. */
+/** Workgroups that are enough to keep a device busy. */
+const BUSY = 64;
+/** Steps of the sum that a workgroup should take at least. */
 const LEAST_STEPS = 64;
+/** Columns of a lane. */
+export const COLUMNS = 4;
 
-/** Rows of a tile of 4 columns, for a result of so many rows and columns. */
-export function rowsOf(rows: number, columns: number): number {
-  for (const tall of [8, 4, 2]) {
-    const tiles = Math.ceil(rows / tall) * Math.ceil(columns / 4);
-    if (rows >= tall && tiles >= BUSY) return tall;
-  }
-  return rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+/** How a result of rows and columns is cut into tiles. */
+export interface Tiling {
+  /** Rows of a tile. */
+  readonly rows: number;
+  /** Lanes of a workgroup. */
+  readonly lanes: number;
+  /** Tiles down and across. */
+  readonly down: number;
+  readonly across: number;
 }
 
-/** Among how many invocations to split the steps of each tile. */
-export function partsOf(tiles: number, steps: number): number {
-  const wanted = Math.ceil(BUSY / Math.max(tiles, 1));
-  const possible = Math.floor(steps / LEAST_STEPS);
-  return Math.max(1, Math.min(wanted, possible));
-}
-
-/** The statements of a tile. */
-export interface Tile {
-  /** Declares the sums. */
-  readonly sums: string;
-  /** Adds one step: row i's number times a vec4f of the columns' numbers. */
-  multiply(rowNumber: (i: number) => string, columns: string): string;
-  /** Writes what exists of the tile to its places in `result`. */
-  store(
-    rowExists: (i: number) => string,
-    columnExists: (j: number) => string,
-    place: (i: number, j: number) => string,
-  ): string;
-}
-
-/** A tile of so many rows and 4 columns. */
-export function tile(rows: number): Tile {
-  const each = (write: (i: number) => string): string =>
-    Array.from({ length: rows }, (_, i) => write(i)).join("\n");
+/** Cuts a result of so many rows and columns into tiles. */
+export function tilingOf(rows: number, columns: number): Tiling {
+  const lanes = [8, 16, 32].find((n) => n * COLUMNS >= columns) ?? 64;
+  const tall = [1, 2, 4, 8].find((n) => n >= rows) ?? 8;
   return {
-    sums: each((i) => `var sum${i} = vec4f();`),
-    multiply: (rowNumber, columns) =>
-      each((i) =>
-        `  sum${i} = fma(vec4f(${rowNumber(i)}), ${columns}, sum${i});`
-      ),
-    store: (rowExists, columnExists, place) =>
-      each((i) =>
-        `if (${rowExists(i)}) {
-${
-          [0, 1, 2, 3].map((j) =>
-            `  if (${columnExists(j)}) { result[${place(i, j)}] = sum${i}.${
-              "xyzw"[j]
-            }; }`
-          ).join("\n")
-        }
-}`
-      ),
+    rows: tall,
+    lanes,
+    down: Math.ceil(rows / tall),
+    across: Math.ceil(columns / (lanes * COLUMNS)),
   };
+}
+
+/** Among how many workgroups to split the steps of each tile. */
+export function partsOf(tiles: number, steps: number): number {
+  const wanted = Math.ceil(BUSY / tiles);
+  return Math.max(1, Math.min(wanted, Math.floor(steps / LEAST_STEPS)));
+}
+
+/** The columns of a lane, of which there are `count`; at the edge the last again. */
+export function columnsOf({ lanes }: Tiling, count: number): string {
+  const apart = [0, 1, 2, 3].map((j) => `${j * lanes}u`).join(", ");
+  return `let column = across * ${lanes * COLUMNS}u + lane + vec4u(${apart});
+let columns = min(column, vec4u(${count - 1}u));`;
+}
+
+/** Four numbers from four places. */
+export function gather(array: string, places: string): string {
+  return `vec4f(${
+    [..."xyzw"].map((c) => `${array}[${places}.${c}]`).join(", ")
+  })`;
+}
+
+/** Writes a statement for each row of a tile. */
+export function eachRow(
+  { rows }: Tiling,
+  write: (row: number) => string,
+): string {
+  return Array.from({ length: rows }, (_, row) => write(row)).join("\n");
+}
+
+/**
+ * Writes what exists of a tile to its places in `result`.
+ *
+ * @param tiling The tiling.
+ * @param rowExists Whether row i of the tile is a row of the result.
+ * @param columns How many columns the result has.
+ * @param place Place of row i, a vec4u of the columns.
+ */
+export function storeTile(
+  tiling: Tiling,
+  rowExists: (row: number) => string,
+  columns: number,
+  place: (row: number) => string,
+): string {
+  return eachRow(tiling, (i) =>
+    `if (${rowExists(i)}) {
+  let place = ${place(i)};
+${
+      [..."xyzw"].map((c) =>
+        `  if (column.${c} < ${columns}u) { result[place.${c}] = sum${i}.${c}; }`
+      ).join("\n")
+    }
+}`);
 }
 
 /** Adds the parts of a result, which lie one after another, in order. */
@@ -84,7 +111,7 @@ export function joinParts(
     output: to,
     spec: instruction,
     functions: [],
-    invocations: size,
+    work: { invocations: size },
     body: `var total = 0.0;
 for (var part = 0u; part < ${parts}u; part++) {
   total = total + in0[part * ${size}u + at];

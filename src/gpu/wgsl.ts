@@ -8,7 +8,7 @@
 import type { Spec } from "../tensor/tensor.ts";
 import type { DType } from "../tensor/value.ts";
 
-/** Invocations of a workgroup. */
+/** Invocations of a workgroup whose invocations are on their own. */
 export const WORKGROUP = 64;
 
 /** Workgroups of a dispatch along an axis: what every adapter allows. */
@@ -32,13 +32,22 @@ export interface Kernel {
   readonly output: number;
   /** Shape and type of the result. */
   readonly spec: Spec;
-  /** Invocations it needs. */
-  readonly invocations: number;
+  /** Workgroups it needs. */
+  readonly workgroups: number;
   /** Whether the result must be zero before it runs. */
   readonly clear: boolean;
   /** Whether it raises flags: for an index outside its table. */
   readonly flags: boolean;
 }
+
+/**
+ * How a kernel's work is cut up: into single invocations, numbered by `at`; or
+ * into workgroups of so many lanes, numbered by `group` and `lane`. A value
+ * that depends on `group` alone is the same for all lanes, and loaded once.
+ */
+export type Work =
+  | { readonly invocations: number }
+  | { readonly workgroups: number; readonly lanes: number };
 
 /** What a kernel is made of. */
 export interface KernelSource {
@@ -53,8 +62,8 @@ export interface KernelSource {
   readonly spec: Spec;
   /** The functions of `FUNCTIONS` that it calls. */
   readonly functions: Iterable<string>;
-  /** Invocations it needs; `at` is the invocation's number. */
-  readonly invocations: number;
+  /** How its work is cut up. */
+  readonly work: Work;
   /** Statements. */
   readonly body: string;
   readonly clear?: boolean;
@@ -68,7 +77,7 @@ export function typeOf(dtype: DType): string {
 
 /** Puts a kernel together. */
 export function assemble(source: KernelSource): Kernel {
-  const { inputs, spec, invocations, flags = false } = source;
+  const { inputs, spec, work, flags = false } = source;
   const types = [...inputs.map(({ type }) => type), typeOf(spec.dtype)];
   const names = [...inputs.map((_, i) => `in${i}`), "result"];
   if (flags) {
@@ -82,13 +91,24 @@ export function assemble(source: KernelSource): Kernel {
       types[i]
     }>;`
   );
-  const { x } = gridOf(invocations);
+  const lanes = "lanes" in work ? work.lanes : WORKGROUP;
+  const workgroups = "lanes" in work
+    ? work.workgroups
+    : Math.ceil(work.invocations / WORKGROUP);
+  const { x, y } = gridOf(workgroups);
+  const start = "lanes" in work
+    ? `  let group = workgroup.x + workgroup.y * ${x}u;
+${x * y > workgroups ? `  if (group >= ${workgroups}u) { return; }` : ""}`
+    : `  let at = (workgroup.x + workgroup.y * ${x}u) * ${WORKGROUP}u + lane;
+  if (at >= ${work.invocations}u) { return; }`;
   const code = `${bindings.join("\n")}
 ${functionsOf(source.functions)}
-@compute @workgroup_size(${WORKGROUP})
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let at = id.x + id.y * ${x * WORKGROUP}u;
-  if (at >= ${invocations}u) { return; }
+@compute @workgroup_size(${lanes})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+${start}
 ${source.body}
 }
 `;
@@ -98,7 +118,7 @@ ${source.body}
     inputs: inputs.map(({ number }) => number),
     output: source.output,
     spec,
-    invocations,
+    workgroups,
     clear: source.clear ?? false,
     flags,
   };
@@ -116,11 +136,10 @@ export function bindFloats(operands: readonly number[]): {
   };
 }
 
-/** Workgroups along both axes of a dispatch that has so many invocations. */
-export function gridOf(invocations: number): { x: number; y: number } {
-  const groups = Math.ceil(invocations / WORKGROUP);
-  const y = Math.ceil(groups / MOST_WORKGROUPS);
-  return { x: Math.ceil(groups / y), y };
+/** So many workgroups along the two axes of a dispatch. */
+export function gridOf(workgroups: number): { x: number; y: number } {
+  const y = Math.ceil(workgroups / MOST_WORKGROUPS);
+  return { x: Math.ceil(workgroups / y), y };
 }
 
 const floats = new Float32Array(1);
