@@ -2,41 +2,21 @@
  * Matrix products: [..., M, K] x [..., K, N] -> [..., M, N]. Transposed and
  * broadcast operands are read where they lie.
  *
- * Bindings: a, b, the result. A lane computes a tile in registers (`tile.ts`);
- * where M is larger than N the product is computed transposed, so that the
- * lanes lie along the longer side. Where the result is small and K long, parts
- * of K are summed apart and joined in order, which takes memory for each part.
+ * Bindings: a, b, the result. A lane computes a tile of up to 8 x 8 in
+ * registers, from blocks of 4 along its side and 4 along K (`block.ts`). The
+ * lanes of a workgroup lie along the longer side of the result, M or N. Where
+ * the result is small and K long, parts of K are summed apart and joined in
+ * order, which takes memory for each part.
  *
  * @module
  */
 
 import { sizeOf } from "../tensor/value.ts";
+import { blockReader, multiplyBlocks, type Side, vectorOf } from "./block.ts";
 import { nameOf, type Scene } from "./elementwise.ts";
-import { placeOf, stridedView } from "./strides.ts";
-import {
-  columnsOf,
-  eachRow,
-  gather,
-  joinParts,
-  partsOf,
-  storeTile,
-  tilingOf,
-} from "./tile.ts";
+import { stridedView } from "./strides.ts";
+import { joinParts, partsOf } from "./tile.ts";
 import { assemble, bindFloats, type Kernel } from "./wgsl.ts";
-
-/** An operand as the kernel sees it. */
-interface Side {
-  /** Its binding. */
-  readonly name: string;
-  /** Strides of the batch axes. */
-  readonly batch: readonly number[];
-  /** Distance between neighbours along the result's side, and along K. */
-  readonly along: number;
-  readonly step: number;
-  /** Extent of the result's side, and distance between neighbours there. */
-  readonly extent: number;
-  readonly apart: number;
-}
 
 /** The kernels of `matmul`. */
 export function matmulKernels(scene: Scene, index: number): Kernel[] {
@@ -44,61 +24,97 @@ export function matmulKernels(scene: Scene, index: number): Kernel[] {
   const { shape, operands } = instruction;
   const [height, width] = shape.slice(-2);
   const batch = shape.slice(0, -2);
+  const matrices = sizeOf(batch);
   const depth = scene.instructions[operands[0]].shape.at(-1)!;
   const views = operands.map((o) => stridedView(scene.instructions, o));
   const { inputs, names } = bindFloats(
     views.map(({ base }) => scene.roots[base]),
   );
-  const sides = views.map(({ strides }, i): Side => ({
+  const bare = views.map(({ strides }, i) => ({
     name: names[i],
-    batch: strides.slice(0, -2),
+    batch,
+    batchStrides: strides.slice(0, -2),
     along: strides.at(i === 0 ? -2 : -1)!,
     step: strides.at(i === 0 ? -1 : -2)!,
     extent: i === 0 ? height : width,
-    apart: i === 0 ? width : 1,
+    depth,
   }));
-  const [down, across] = height > width ? sides.toReversed() : sides;
-  const tiling = tilingOf(down.extent, across.extent);
-  const tiles = sizeOf(batch) * tiling.down * tiling.across;
-  const parts = partsOf(tiles, depth);
-  const share = Math.ceil(depth / parts);
+  const vectors = bare.map(vectorOf);
+  // A matrix times itself is one binding, which has one type.
+  const alone = inputs.length === 1 &&
+    vectors.some((vector) => vector === "none");
+  const sides = bare.map((side, i): Side => ({
+    ...side,
+    vector: alone ? "none" : vectors[i],
+  }));
+  inputs.forEach((input, i) => {
+    if (sides[i].vector !== "none") input.type = "vec4f";
+  });
+
+  // The result's strides along both sides.
+  const apart = [width, 1];
+  const [d, a] = height > width ? [1, 0] : [0, 1];
+  const [down, across] = [sides[d], sides[a]];
+  const tall = down.extent > 4 ? 2 : 1;
+  const wide = across.extent > 32 ? 2 : 1;
+  const lanes = [8, 16, 32].find((n) => n * wide * 4 >= across.extent) ?? 64;
+  const tilesDown = Math.ceil(down.extent / (tall * 4));
+  const tilesAcross = Math.ceil(across.extent / (lanes * wide * 4));
+  const tiles = matrices * tilesDown * tilesAcross;
+  // Parts are of whole blocks; what remains of K goes to the last one.
+  const blocks = Math.floor(depth / 4);
+  const share = Math.max(1, Math.ceil(blocks / partsOf(tiles, depth)));
+  const parts = Math.max(1, Math.ceil(blocks / share));
   const target = parts === 1 ? index : scene.scratch();
+
+  const readers = [
+    ...Array.from(
+      { length: tall },
+      (_, i) => blockReader(down, `a${i}`, `down_block + ${i}u`),
+    ),
+    ...Array.from(
+      { length: wide },
+      (_, i) => blockReader(across, `b${i}`, `across_block + ${i * lanes}u`),
+    ),
+  ];
+  const block = (steps: number): string =>
+    [
+      ...readers.map(({ read }) => read(steps)),
+      multiplyBlocks(tall, wide, steps),
+    ].join("\n");
+  const rest = depth % 4;
   const body = `let part = group / ${tiles}u;
-let across = group % ${tiling.across}u;
-let row = ((group / ${tiling.across}u) % ${tiling.down}u) * ${tiling.rows}u;
-let matrix = (group / ${tiling.across * tiling.down}u) % ${sizeOf(batch)}u;
-${columnsOf(tiling, across.extent)}
+let matrix = (group / ${tilesAcross * tilesDown}u) % ${matrices}u;
+let down_block = ((group / ${tilesAcross}u) % ${tilesDown}u) * ${tall}u;
+let across_block = (group % ${tilesAcross}u) * ${lanes * wide}u + lane;
 let first = part * ${share}u;
-let last = min(first + ${share}u, ${depth}u);
-let down_from = ${placeOf("matrix", batch, down.batch)} + first * ${down.step}u;
-var across_at = ${
-    placeOf("matrix", batch, across.batch)
-  } + first * ${across.step}u + columns * ${across.along}u;
+let last = min(first + ${share}u, ${blocks}u);
+${readers.map(({ start }) => start).join("\n")}
 ${
-    eachRow(tiling, (i) =>
-      `var down_at${i} = down_from + min(row + ${i}u, ${
-        down.extent - 1
-      }u) * ${down.along}u;
-var sum${i} = vec4f();`)
+    Array.from({ length: tall * 4 }, (_, i) =>
+      Array.from({ length: wide }, (_, j) =>
+        `var sum${i}_${j} = vec4f();`).join(" ")).join("\n")
   }
 for (var k = first; k < last; k++) {
-  let numbers = ${gather(across.name, "across_at")};
-${
-    eachRow(tiling, (i) =>
-      `  sum${i} += ${down.name}[down_at${i}] * numbers;
-  down_at${i} += ${down.step}u;`)
-  }
-  across_at += vec4u(${across.step}u);
+${block(4)}
+${readers.map(({ advance }) => advance).join("\n")}
 }
-let plane = (part * ${sizeOf(batch)}u + matrix) * ${height * width}u;
+${rest ? `if (part == ${parts - 1}u) {\n${block(rest)}\n}` : ""}
+let plane = (part * ${matrices}u + matrix) * ${height * width}u;
 ${
-    storeTile(
-      tiling,
-      (i) => `row + ${i}u < ${down.extent}u`,
-      across.extent,
-      (i) =>
-        `plane + (row + ${i}u) * ${down.apart}u + column * ${across.apart}u`,
-    )
+    Array.from({ length: tall * 4 }, (_, i) =>
+      `let row${i} = down_block * 4u + ${i}u;
+if (row${i} < ${down.extent}u) {
+${
+        Array.from({ length: wide }, (_, j) =>
+          [..."xyzw"].map((c, n) => {
+            const column = `(across_block + ${j * lanes}u) * 4u + ${n}u`;
+            return `  if (${column} < ${across.extent}u) { result[plane + row${i} * ${
+              apart[d]
+            }u + (${column}) * ${apart[a]}u] = sum${i}_${j}.${c}; }`;
+          }).join("\n")).join("\n")
+      }
+}`).join("\n")
   }`;
   const product = assemble({
     name: nameOf(instruction),
@@ -106,7 +122,7 @@ ${
     output: target,
     spec: { shape: [parts, ...shape], dtype: "float" },
     functions: [],
-    work: { workgroups: tiles * parts, lanes: tiling.lanes },
+    work: { workgroups: tiles * parts, lanes },
     body,
   });
   return parts === 1
