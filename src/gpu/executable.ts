@@ -51,6 +51,8 @@ export class GpuExecutable implements Executable {
   readonly #staging: GPUBuffer;
   readonly #stagingBytes: number;
   readonly #groups = new WeakMap<GpuMemory, GPUBindGroup[]>();
+  /** State on its way to other state, by instruction. */
+  readonly #copies = new Map<number, GPUBuffer>();
   #loaded: Promise<void> | undefined;
   #inFlight = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -264,13 +266,17 @@ export class GpuExecutable implements Executable {
     }
   }
 
-  /** Replaces the state: first what comes from other state, by a copy of it. */
+  /** Replaces the state: what comes from other state goes by a copy of it. */
   #encodeUpdates(encoder: GPUCommandEncoder, memory: GpuMemory): void {
     const updates = this.#updates.map(({ target, index }) => {
       const from = this.#place(memory, index);
       const to = this.#target(memory, target);
       if (!this.#state.has(index) || from.size === 0) return { from, to };
-      const buffer = this.#device.buffer(`copy of ${target}`, from.size);
+      let buffer = this.#copies.get(index);
+      if (!buffer) {
+        buffer = this.#device.buffer(`copy of state for ${target}`, from.size);
+        this.#copies.set(index, buffer);
+      }
       copy(encoder, from, buffer, 0);
       return { from: { buffer, offset: 0, size: from.size }, to };
     });
