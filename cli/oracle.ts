@@ -23,7 +23,6 @@ import {
   verifyTrace,
   writeTrace,
 } from "../src/oracle/mod.ts";
-import { referenceDevice } from "../src/reference/mod.ts";
 import {
   describeOptions,
   nearest,
@@ -31,16 +30,12 @@ import {
   runCommand,
   UsageError,
 } from "./arguments.ts";
-
-/** Devices by the name that `--device` takes. */
-const DEVICES: Readonly<Record<string, Device>> = {
-  reference: referenceDevice,
-};
+import { openDevice } from "./device.ts";
 
 const VERIFY = {
   device: {
     kind: "choice",
-    values: Object.keys(DEVICES),
+    values: ["reference", "gpu"],
     default: "reference",
     about: "Where to replay",
   },
@@ -170,9 +165,10 @@ async function verify(args: string[]): Promise<number> {
     );
   }
   for (const folder of positional) await requireFolder(folder);
+  const { device } = await openDevice(options.device);
   const outcomes: { folder: string; outcome: Outcome }[] = [];
   for (const folder of positional) {
-    const outcome = await verifyFolder(folder, DEVICES[options.device]);
+    const outcome = await verifyFolder(folder, device);
     outcomes.push({ folder, outcome });
     if (!options.json) console.log(formatOutcome(folder, outcome));
   }

@@ -28,6 +28,7 @@ import {
   writeFileAtomically,
 } from "../src/io/mod.ts";
 import type { Layer } from "../src/layers/mod.ts";
+import { GpuError } from "../src/gpu/mod.ts";
 import { modelByName, modelNames, parameterCount } from "../src/models/mod.ts";
 import {
   clipByGlobalNorm,
@@ -45,7 +46,6 @@ import {
   type Schedule,
   stepDecay,
 } from "../src/optim/mod.ts";
-import { referenceDevice } from "../src/reference/mod.ts";
 import {
   metricsColumns,
   MetricsLog,
@@ -62,10 +62,13 @@ import {
   runCommand,
   UsageError,
 } from "./arguments.ts";
+import { type ChosenDevice, deviceNames, openDevice } from "./device.ts";
 import { clock, ProgressBar } from "./progress.ts";
 
 const USAGE = "deno task train";
 const CHECKPOINT = "checkpoint.safetensors";
+/** Steps from one look at the metrics to the next on a GPU: a look costs some 10 ms. */
+const GPU_READ_EVERY = 10;
 /** Where CIFAR is downloaded to. */
 const DATA_FOLDER = join("runs", "data");
 
@@ -142,9 +145,9 @@ const specification = {
   },
   device: {
     kind: "choice",
-    values: ["auto", "reference", "cpu", "gpu"],
+    values: deviceNames,
     default: "auto",
-    about: "Where to compute",
+    about: "Where to compute; auto takes a real GPU, else reference",
   },
   seed: {
     kind: "integer",
@@ -411,13 +414,6 @@ function readSaveEvery(text: string): SaveEvery {
   };
 }
 
-function requireDevice(device: Options["device"]): void {
-  if (device === "auto" || device === "reference") return;
-  throw new UsageError(
-    `--device ${device} does not exist yet: reference is the only device so far, and auto takes it`,
-  );
-}
-
 /** The folder of a new run, made here; one that has files in it is refused. */
 async function makeFolder(
   options: RunOptions,
@@ -503,6 +499,7 @@ async function train(
   data: Data,
   parts: { model: Layer; optimizer: Optimizer },
   saveEvery: SaveEvery,
+  { device }: ChosenDevice,
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<{ status: number; trainer: Trainer; log: MetricsLog }> {
@@ -525,6 +522,8 @@ async function train(
     },
     epochs,
     seed,
+    device,
+    readEvery: device.name === "gpu" ? GPU_READ_EVERY : 1,
     options,
   };
   const trainer = await outside(() => Trainer.start(trainerOptions, from));
@@ -591,7 +590,9 @@ async function train(
     }
   } catch (error) {
     bar.clear();
-    if (!(error instanceof NonFiniteError)) throw error;
+    if (!(error instanceof NonFiniteError || error instanceof GpuError)) {
+      throw error;
+    }
     throw new Failure(
       `${error.message}; ${
         saved === undefined
@@ -661,7 +662,6 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const say = options.json ? console.error : console.log;
   const saveEvery = readSaveEvery(options["save-every"]);
-  requireDevice(options.device);
 
   const interrupt = new AbortController();
   const listener = () => {
@@ -684,6 +684,7 @@ async function main(args: readonly string[]): Promise<number> {
       );
     }
     scheduleOf(run.options, epochs * Math.ceil(data.train.count / batchSize));
+    const chosen = await openDevice(options.device ?? "auto");
     const folder = options.resume ??
       await outside(() => makeFolder(run.options, options.out));
     if (!run.from) {
@@ -706,7 +707,7 @@ async function main(args: readonly string[]): Promise<number> {
       } to train, ${whole(data.test.count)} to test), seed ${run.options.seed}`,
     );
     say(
-      `  ${parts.optimizer.description}\n  learning rate ${run.options.learningRate}, ${run.options.schedule}; batches of ${batchSize}; device ${referenceDevice.name}`,
+      `  ${parts.optimizer.description}\n  learning rate ${run.options.learningRate}, ${run.options.schedule}; batches of ${batchSize}; device ${chosen.title}`,
     );
     const { status, trainer, log } = await train(
       run,
@@ -714,6 +715,7 @@ async function main(args: readonly string[]): Promise<number> {
       data,
       parts,
       saveEvery,
+      chosen,
       say,
       interrupt.signal,
     );
@@ -736,7 +738,7 @@ async function main(args: readonly string[]): Promise<number> {
         model,
         optimizer: run.options.optimizer,
         preset: run.options.preset,
-        device: referenceDevice.name,
+        device: chosen.device.name,
         epochs,
         steps: trainer.step,
         trainLoss: last.trainLoss,

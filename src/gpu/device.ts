@@ -19,6 +19,15 @@ export interface AdapterFacts {
   readonly software: boolean;
 }
 
+/** What the GPU or its driver refused, or the loss of the device. */
+export class GpuError extends Error {
+  /** @param message What could not be done, why, and what helps. */
+  constructor(message: string) {
+    super(message);
+    this.name = "GpuError";
+  }
+}
+
 /** A device that runs programs on the GPU; `gpuDevice` makes one. */
 export class GpuDevice implements Device {
   /** `gpu`. */
@@ -30,8 +39,8 @@ export class GpuDevice implements Device {
   /** The WebGPU device. */
   readonly gpu: GPUDevice;
   readonly #pipelines = new Map<string, GPUComputePipeline>();
-  readonly #pending: Promise<Error | undefined>[] = [];
-  #lost: Error | undefined;
+  readonly #pending: Promise<GpuError | undefined>[] = [];
+  #lost: GpuError | undefined;
 
   /**
    * @param gpu The WebGPU device.
@@ -41,7 +50,7 @@ export class GpuDevice implements Device {
     this.gpu = gpu;
     this.adapter = adapter;
     gpu.lost.then(({ reason, message }) => {
-      this.#lost = new Error(
+      this.#lost = new GpuError(
         `Cannot go on with the GPU: the device was lost (${reason}): ${message}\nhelp: start again from the last checkpoint`,
       );
     });
@@ -170,7 +179,7 @@ export class GpuDevice implements Device {
           const help = error instanceof GPUOutOfMemoryError
             ? "\nhelp: reduce the batch size or the model"
             : "";
-          return new Error(
+          return new GpuError(
             `Cannot ${what}: ${error.message}${await more()}${help}`,
           );
         }),

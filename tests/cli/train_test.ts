@@ -87,7 +87,7 @@ Deno.test("train refuses what is not allowed in one line, with exit status 2", a
     [["--lr", "-1"], "--lr", "above 0"],
     [["--epochs", "0"], "--epochs", "at least 1"],
     [["--save-every", "often"], "--save-every", "100steps"],
-    [["--device", "gpu"], "gpu does not exist yet", "reference"],
+    [["--device", "cpu"], "cpu does not exist yet", "reference"],
     [["--optimizer", "adam", "--preset", "paper"], "--preset", "adam"],
     [["--data-dir", "x"], "--data-dir", "cifar10"],
     [["--dataset", "iris", "--model", "cnn"], "cnn", "[4]"],
