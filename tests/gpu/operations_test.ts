@@ -50,6 +50,7 @@ import {
   windows,
 } from "../../src/tensor/mod.ts";
 import { evaluate } from "../../src/reference/evaluate.ts";
+import { GEOMETRIES } from "../tensor/geometries.ts";
 import { isFinite } from "../../src/tensor/functions.ts";
 import { assertAgrees, floatTensor, gpuTest, integers } from "./on_gpu.ts";
 
@@ -294,7 +295,7 @@ gpuTest(
         groups: 1,
       }],
     ];
-    for (const [image, kernel, how] of grid) {
+    for (const [image, kernel, how] of [...GEOMETRIES, ...grid]) {
       const x = floatTensor(image), w = floatTensor(kernel, 2);
       const y = conv(x, w, how);
       const dy = floatTensor(y.shape, 3);
