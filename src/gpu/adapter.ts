@@ -5,11 +5,14 @@
  * @module
  */
 
-import { GpuDevice } from "./device.ts";
+import type { Device } from "../program/device.ts";
+import { type AdapterFacts, GpuDevice } from "./device.ts";
 
 /** There is no GPU that may be used; the message says why, and what helps. */
 export class NoGpuError extends Error {
   /**
+   * Makes the error.
+   *
    * @param reason Why not.
    * @param help What to do about it.
    */
@@ -17,6 +20,12 @@ export class NoGpuError extends Error {
     super(`Cannot use the GPU: ${reason}\nhelp: ${help}`);
     this.name = "NoGpuError";
   }
+}
+
+/** A device that runs programs on the GPU. */
+export interface Gpu extends Device {
+  /** The adapter it belongs to. */
+  readonly adapter: AdapterFacts;
 }
 
 /** Which adapters are taken. */
@@ -35,15 +44,15 @@ const INSTALL =
  * A device that runs programs on the GPU, in float32, through WebGPU.
  *
  * An index outside its table, which the reference device reports before the
- * state changes, is reported here with the outputs of the step, after the state
- * has changed.
+ * state changes, is reported here after the state has changed: with the outputs
+ * of the step, or some steps later where a step has none.
  *
  * @param options Which adapters are taken.
  * @returns The device.
  * @throws {NoGpuError} If there is no adapter, only a software adapter where
  * none is allowed, or the adapter gives no device.
  */
-export async function gpuDevice(options: GpuOptions = {}): Promise<GpuDevice> {
+export async function gpuDevice(options: GpuOptions = {}): Promise<Gpu> {
   const adapter = await navigator.gpu?.requestAdapter({
     powerPreference: "high-performance",
   });

@@ -160,7 +160,6 @@ export class GpuExecutable implements Executable {
     memory: GpuMemory,
     inputs: ReadonlyMap<string, Value>,
   ): Promise<Map<string, Value>> {
-    const { gpu } = this.#device;
     // What went wrong in loading goes wrong in every run.
     await (this.#loaded ??= this.#device.check());
     for (const { name, index } of this.#inputs) {
@@ -170,23 +169,20 @@ export class GpuExecutable implements Executable {
       }
       this.#device.write(this.#places[index]!, value);
     }
-    let groups = this.#groups.get(memory);
-    if (groups) this.#submit(memory, groups);
+    // A run without outputs still looks at the GPU now and then, so that it does
+    // not get too far ahead, and flags are seen.
+    const reads = this.#read.length > 0 || ++this.#inFlight >= MOST_IN_FLIGHT;
+    const groups = this.#groups.get(memory);
+    if (groups) this.#submit(memory, groups, reads);
     else {
       // What is wrong with a submission is wrong with the first one already.
       this.#device.guard("run program", () => {
-        groups = this.#bind(memory);
+        const groups = this.#bind(memory);
         this.#groups.set(memory, groups);
-        this.#submit(memory, groups);
+        this.#submit(memory, groups, reads);
       });
     }
-    if (this.#read.length === 0) {
-      if (++this.#inFlight >= MOST_IN_FLIGHT) {
-        await gpu.queue.onSubmittedWorkDone();
-        this.#inFlight = 0;
-      }
-      return new Map();
-    }
+    if (!reads) return new Map();
     const results = new Map<string, Value>();
     let flag = 0;
     await this.#device.map(this.#staging, this.#stagingBytes, (bytes) => {
@@ -229,7 +225,11 @@ export class GpuExecutable implements Executable {
     });
   }
 
-  #submit(memory: GpuMemory, groups: readonly GPUBindGroup[]): void {
+  #submit(
+    memory: GpuMemory,
+    groups: readonly GPUBindGroup[],
+    reads: boolean,
+  ): void {
     const { gpu } = this.#device;
     const encoder = gpu.createCommandEncoder();
     let pass: GPUComputePassEncoder | undefined;
@@ -247,13 +247,12 @@ export class GpuExecutable implements Executable {
       pass.dispatchWorkgroups(x, y);
     });
     pass?.end();
-    this.#encodeOutputs(encoder, memory);
+    if (reads) this.#encodeOutputs(encoder, memory);
     this.#encodeUpdates(encoder, memory);
     gpu.queue.submit([encoder.finish()]);
   }
 
   #encodeOutputs(encoder: GPUCommandEncoder, memory: GpuMemory): void {
-    if (this.#read.length === 0) return;
     // Flags of earlier runs that read nothing back are reported as well.
     if (this.#flags) {
       copy(encoder, this.#flags, this.#staging, 0);

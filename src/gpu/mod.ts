@@ -5,4 +5,4 @@
  */
 
 export * from "./adapter.ts";
-export { type AdapterFacts, GpuDevice, GpuError } from "./device.ts";
+export { type AdapterFacts, GpuError } from "./device.ts";

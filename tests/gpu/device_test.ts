@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { gpuDevice, GpuError, NoGpuError } from "../../src/gpu/mod.ts";
+import type { GpuDevice } from "../../src/gpu/device.ts";
 import { assemble } from "../../src/gpu/wgsl.ts";
 import { compile, DeviceState } from "../../src/program/mod.ts";
 import { evaluate } from "../../src/reference/evaluate.ts";
@@ -83,7 +84,7 @@ gpuTest("an input that is missing is named", async (device) => {
 });
 
 gpuTest("a run after the device is lost says so", async () => {
-  const device = await gpuDevice({ allowSoftware: true });
+  const device = await gpuDevice({ allowSoftware: true }) as GpuDevice;
   const first = { x: scalarValue(1) };
   const state = new DeviceState(device, first);
   const step = compile({

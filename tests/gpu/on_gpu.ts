@@ -7,7 +7,8 @@
  */
 
 import { assertEquals, fail } from "@std/assert";
-import { type GpuDevice, gpuDevice, NoGpuError } from "../../src/gpu/mod.ts";
+import type { GpuDevice } from "../../src/gpu/device.ts";
+import { gpuDevice, NoGpuError } from "../../src/gpu/mod.ts";
 import { evaluate } from "../../src/reference/evaluate.ts";
 import {
   constant,
@@ -24,7 +25,8 @@ import {
 let device: GpuDevice | undefined;
 let missing = "";
 try {
-  device = await gpuDevice({ allowSoftware: true });
+  // The tests look inside as well.
+  device = await gpuDevice({ allowSoftware: true }) as GpuDevice;
 } catch (error) {
   if (!(error instanceof NoGpuError)) throw error;
   missing = error.message;
