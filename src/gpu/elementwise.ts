@@ -9,18 +9,15 @@
  */
 
 import type { Instruction } from "../program/program.ts";
+import type { Fused } from "../program/fusion.ts";
+import { stridesOf } from "../program/strides.ts";
 import type { Operation } from "../tensor/tensor.ts";
 import { type Shape, sizeOf } from "../tensor/value.ts";
-import { coordinatesOf, placeOf, stridesOf } from "./strides.ts";
+import { coordinatesOf, placeOf } from "./strides.ts";
 import { assemble, type Kernel, literal, typeOf } from "./wgsl.ts";
 
 /** What is known of a program while its kernels are written. */
-export interface Scene {
-  readonly instructions: readonly Instruction[];
-  /** Whether an instruction's numbers lie in memory when they are needed. */
-  readonly stored: readonly boolean[];
-  /** The instruction whose numbers an instruction's are: a reshape has none of its own. */
-  readonly roots: readonly number[];
+export interface Scene extends Omit<Fused, "outputs"> {
   /** A number for a result between two kernels of one instruction. */
   scratch(): number;
 }

@@ -8,6 +8,7 @@
 
 import { STATE } from "../program/compile.ts";
 import type { Executable, Memory } from "../program/device.ts";
+import { isTable } from "../program/fusion.ts";
 import {
   ALIGNMENT,
   type MemoryPlan,
@@ -26,7 +27,7 @@ import {
   type GpuMemory,
   type Place,
 } from "./memory.ts";
-import { isTable, schedule } from "./schedule.ts";
+import { schedule } from "./schedule.ts";
 import { gridOf, type Kernel, MOST_WORKGROUPS } from "./wgsl.ts";
 
 /** Steps in flight before a run without outputs waits for the GPU. */

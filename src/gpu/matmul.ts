@@ -11,10 +11,10 @@
  * @module
  */
 
+import { stridedView } from "../program/strides.ts";
 import { sizeOf } from "../tensor/value.ts";
 import { blockReader, multiplyBlocks, type Side, vectorOf } from "./block.ts";
 import { nameOf, type Scene } from "./elementwise.ts";
-import { stridedView } from "./strides.ts";
 import { joinParts, partsOf } from "./tile.ts";
 import { assemble, bindFloats, type Kernel } from "./wgsl.ts";
 

@@ -10,9 +10,10 @@
  * @module
  */
 
+import { mergeAxes, stridesOf } from "../program/strides.ts";
 import { sizeOf } from "../tensor/value.ts";
 import { Expression, nameOf, type Scene } from "./elementwise.ts";
-import { mergeAxes, placeOf, stridesOf } from "./strides.ts";
+import { placeOf } from "./strides.ts";
 import { assemble, type Kernel, literal, typeOf } from "./wgsl.ts";
 
 /** Invocations that are enough to keep a device busy. */
