@@ -27,7 +27,8 @@ import {
 import { Trainer, type TrainerOptions } from "../../src/train/mod.ts";
 import { foldersIn, localCases, sharedCases } from "../oracle/helpers.ts";
 import { optimizers, runOf, smallNet } from "../train/helpers.ts";
-import { assertSameNumbers, floats, gpuTest } from "./on_gpu.ts";
+import { assertSameNumbers, floats } from "../devices/compare.ts";
+import { gpuTest } from "./on_gpu.ts";
 
 /** The state after some steps. */
 async function trained(
