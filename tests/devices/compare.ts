@@ -52,15 +52,19 @@ export function integers(shape: Shape, below: number, seed = 1): Tensor {
 /** Rounding of float32: half the distance from 1 to the next number. */
 const EPSILON = 2 ** -24;
 
-/** What a difference is measured against. */
-export type Scale = "largest" | "own";
+/**
+ * What a difference is measured against: the largest of the numbers, each one's
+ * own size, or the largest but at least a number. The last is for sums that may
+ * cancel to nothing: they are as exact as their terms are, not as they are.
+ */
+export type Scale = "largest" | "own" | number;
 
 /** Nothing smaller is asked of float32: its smallest normal number. */
 const SMALLEST = 2 ** -126;
 
 /**
- * Asserts that numbers agree to so many roundings, of the largest of them or of
- * each one's own size. Numbers that are no floats, infinities and NaN must be
+ * Asserts that numbers agree to so many roundings of what they are measured
+ * against. Numbers that are no floats, infinities and NaN must be
  * the same.
  */
 export function assertSameNumbers(
@@ -73,7 +77,7 @@ export function assertSameNumbers(
   assertEquals(actual.shape, expected.shape, `${what}: shape`);
   assertEquals(actual.dtype, expected.dtype, `${what}: type`);
   assertEquals(actual.data.length, expected.data.length, `${what}: length`);
-  let scale = 0;
+  let scale = typeof measure === "number" ? measure : 0;
   for (const number of expected.data) {
     if (Number.isFinite(number)) scale = Math.max(scale, Math.abs(number));
   }

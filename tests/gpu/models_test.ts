@@ -1,0 +1,4 @@
+import { modelTests } from "../devices/models.ts";
+import { gpuTest } from "./on_gpu.ts";
+
+modelTests(gpuTest);
