@@ -1,0 +1,104 @@
+/**
+ * Inverse p-th roots M^(-1/p) of symmetric positive semidefinite matrices, by
+ * eigenvalues: exact but for rounding, whatever the condition.
+ *
+ * @module
+ */
+
+import { type Value, value } from "../tensor/value.ts";
+import { product, transposed } from "./matrix.ts";
+import { symmetricEigen } from "./symmetric_eigen.ts";
+
+/** What an inverse root comes with. */
+export interface InverseRoot {
+  /** The root: [n, n], symmetric. */
+  readonly root: Value;
+  /** Whether it can be trusted. */
+  readonly converged: boolean;
+  /** Iterations that were made. */
+  readonly iterations: number;
+}
+
+/** Options of {@linkcode inverseRoot}. */
+export interface InverseRootOptions {
+  /** Added to each eigenvalue; at least 0, 0 by default. */
+  readonly ridge?: number;
+  /**
+   * The least eigenvalue after that: smaller ones count as this; above 0 or 0, 0
+   * by default.
+   */
+  readonly least?: number;
+}
+
+/**
+ * M^(-1/p) = V diag(lambda_i^(-1/p)) V^T for M = V diag(lambda_i) V^T.
+ *
+ * Where an eigenvalue is not above 0 even with ridge and least, there is no root:
+ * `converged` is false.
+ *
+ * @example
+ * ```ts
+ * import { inverseRoot } from "@adafisher/adafisher/linalg";
+ * import { value } from "@adafisher/adafisher/tensor";
+ * import { assertAlmostEquals } from "@std/assert";
+ *
+ * const { root } = inverseRoot(value([16, 0, 0, 81], [2, 2]), 4);
+ * assertAlmostEquals(root.data[0], 1 / 2);
+ * assertAlmostEquals(root.data[3], 1 / 3);
+ * ```
+ *
+ * @param matrix M: [n, n], its lower triangle is looked at.
+ * @param p The order of the root, above 0.
+ * @param options What is done to the eigenvalues first.
+ * @returns The root, and whether it exists.
+ * @throws {RangeError} If the matrix is not square or not finite, p not above 0, or
+ * an option negative.
+ */
+export function inverseRoot(
+  matrix: Value,
+  p: number,
+  options: InverseRootOptions = {},
+): InverseRoot {
+  const { ridge = 0, least = 0 } = options;
+  requireOrder(p);
+  for (const [name, given] of Object.entries({ ridge, least })) {
+    if (Number.isFinite(given) && given >= 0) continue;
+    throw new RangeError(
+      `Cannot take an inverse root: ${name} must be a finite number of at least 0, got ${given}`,
+    );
+  }
+  const eigen = symmetricEigen(matrix);
+  const n = eigen.values.shape[0];
+  const scales = Float64Array.from(
+    eigen.values.data,
+    (lambda) => Math.max(lambda + ridge, least) ** (-1 / p),
+  );
+  const root = symmetricFrom(eigen.vectors, scales);
+  const exists = scales.every((scale) => scale > 0 && scale < Infinity);
+  return {
+    root: exists ? root : value(new Float64Array(n * n), [n, n]),
+    converged: exists && eigen.converged,
+    iterations: eigen.iterations,
+  };
+}
+
+/** V diag(scales) V^T. */
+function symmetricFrom(vectors: Value, scales: Float64Array): Value {
+  const n = scales.length;
+  const scaled = Float64Array.from(
+    vectors.data,
+    (entry, i) => entry * scales[i % n],
+  );
+  return value(
+    product(scaled, transposed(vectors).data, n, n, n),
+    [n, n],
+  );
+}
+
+/** Throws unless the order of a root is above 0. */
+export function requireOrder(p: number): void {
+  if (Number.isFinite(p) && p > 0) return;
+  throw new RangeError(
+    `Cannot take an inverse root: its order must be a finite number above 0, got ${p}`,
+  );
+}

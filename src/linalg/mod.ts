@@ -1,0 +1,32 @@
+/**
+ * Dense linear algebra in float64 on the host, as pure functions over values:
+ * eigenvalues of symmetric matrices, Cholesky factors, inverse roots. What may
+ * fail to converge says so in its result, and does not throw.
+ *
+ * @example The inverse square root of a matrix, two ways
+ * ```ts
+ * import { inverseRoot, newtonInverseRoot } from "@adafisher/adafisher/linalg";
+ * import { value } from "@adafisher/adafisher/tensor";
+ * import { assert, assertAlmostEquals } from "@std/assert";
+ *
+ * const matrix = value([2, 1, 1, 2], [2, 2]);
+ * const exact = inverseRoot(matrix, 2);
+ * const iterated = newtonInverseRoot(matrix, 2, { tolerance: 1e-12 });
+ * assert(exact.converged && iterated.converged);
+ * assertAlmostEquals(exact.root.data[1], iterated.root.data[1], 1e-12);
+ * ```
+ *
+ * @module
+ */
+
+export * from "./cholesky.ts";
+export {
+  type InverseRoot,
+  inverseRoot,
+  type InverseRootOptions,
+} from "./inverse_root.ts";
+export { identity, multiply, transposed } from "./matrix.ts";
+export * from "./newton_root.ts";
+export * from "./power_iteration.ts";
+export * from "./symmetric_eigen.ts";
+export type { Data, DType, Shape, Value } from "../tensor/value.ts";
