@@ -5,7 +5,7 @@
  */
 
 import { gpuDevice, NoGpuError } from "../src/gpu/mod.ts";
-import type { Device } from "../src/program/mod.ts";
+import type { Device, ProfileListener } from "../src/program/mod.ts";
 import { referenceDevice } from "../src/reference/mod.ts";
 import { UsageError } from "./arguments.ts";
 
@@ -26,10 +26,29 @@ export interface ChosenDevice {
  * device; `gpu` takes a software adapter as well.
  *
  * @param name What `--device` says.
+ * @param listener Hears what kernels take; without one they are not timed.
  * @returns The device.
- * @throws {UsageError} If there is no such device here.
+ * @throws {UsageError} If there is no such device here, or its kernels cannot be
+ * timed and should be.
  */
-export async function openDevice(name: DeviceName): Promise<ChosenDevice> {
+export async function openDevice(
+  name: DeviceName,
+  listener?: ProfileListener,
+): Promise<ChosenDevice> {
+  const { device, title } = await findDevice(name, listener !== undefined);
+  if (!listener) return { device, title };
+  if (!device.profiled) {
+    throw new UsageError(
+      `--profile needs a device that can time its kernels, and ${title} cannot: --device reference can`,
+    );
+  }
+  return { device: device.profiled(listener), title };
+}
+
+async function findDevice(
+  name: DeviceName,
+  timestamps: boolean,
+): Promise<ChosenDevice> {
   const reference = { device: referenceDevice, title: referenceDevice.name };
   if (name === "reference") return reference;
   if (name === "cpu") {
@@ -38,7 +57,10 @@ export async function openDevice(name: DeviceName): Promise<ChosenDevice> {
     );
   }
   try {
-    const device = await gpuDevice({ allowSoftware: name === "gpu" });
+    const device = await gpuDevice({
+      allowSoftware: name === "gpu",
+      timestamps,
+    });
     return { device, title: `${device.name}, ${device.adapter.name}` };
   } catch (error) {
     if (!(error instanceof NoGpuError)) throw error;

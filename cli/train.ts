@@ -29,6 +29,7 @@ import {
 } from "../src/io/mod.ts";
 import type { Layer } from "../src/layers/mod.ts";
 import { GpuError } from "../src/gpu/mod.ts";
+import { Profile } from "../src/program/mod.ts";
 import { modelByName, modelNames, parameterCount } from "../src/models/mod.ts";
 import {
   clipByGlobalNorm,
@@ -63,10 +64,13 @@ import {
   UsageError,
 } from "./arguments.ts";
 import { type ChosenDevice, deviceNames, openDevice } from "./device.ts";
+import { profileTable, writeTrace } from "./profile.ts";
 import { clock, ProgressBar } from "./progress.ts";
 
 const USAGE = "deno task train";
 const CHECKPOINT = "checkpoint.safetensors";
+/** A trace for chrome://tracing and Perfetto. */
+const PROFILE = "profile.json";
 /** Steps from one look at the metrics to the next on a GPU: a look costs some 10 ms. */
 const GPU_READ_EVERY = 10;
 /** Where CIFAR is downloaded to. */
@@ -180,6 +184,11 @@ const specification = {
     kind: "flag",
     about: "Show which rule each parameter gets, and do not train",
   },
+  profile: {
+    kind: "flag",
+    about:
+      `Show what each kernel took, and write a trace, ${PROFILE}, into the run's folder`,
+  },
   json: {
     kind: "flag",
     about: "Results as one JSON object on the last line of the output",
@@ -190,7 +199,7 @@ type Options = OptionValues<typeof specification>;
 
 /** Options that a resumed run may be given; it has the others. */
 const RESUMABLE = ["resume", "device", "data-dir", "save-every", "describe"]
-  .concat("json");
+  .concat("profile", "json");
 
 /** Everything that makes a run what it is. */
 interface RunOptions extends JsonObject {
@@ -615,6 +624,24 @@ function epochLine(row: MetricsRow, epochs: number): string {
   }  test accuracy ${percent(row.testAccuracy)}  ${row.seconds.toFixed(1)} s`;
 }
 
+/** Shows where the time went, and leaves the trace in the run's folder. */
+async function showProfile(
+  profile: Profile,
+  folder: string,
+  title: string,
+  say: (line: string) => void,
+): Promise<void> {
+  const path = join(folder, PROFILE);
+  await outside(() => writeTrace(path, profile, title));
+  const { traced, count } = profile;
+  say(profileTable(profile));
+  say(
+    `A trace of ${
+      traced === count ? "all of them" : `the first ${whole(traced)} of them`
+    } is in ${path}, for chrome://tracing or ui.perfetto.dev`,
+  );
+}
+
 /** What someone who just saw this run may want to see next. */
 function nextSteps(options: RunOptions, folder: string): string {
   const others: [string, string][] = [
@@ -684,7 +711,11 @@ async function main(args: readonly string[]): Promise<number> {
       );
     }
     scheduleOf(run.options, epochs * Math.ceil(data.train.count / batchSize));
-    const chosen = await openDevice(options.device ?? "auto");
+    const profile = options.profile ? new Profile() : undefined;
+    const chosen = await openDevice(
+      options.device ?? "auto",
+      profile && ((times) => profile.record(times)),
+    );
     const folder = options.resume ??
       await outside(() => makeFolder(run.options, options.out));
     if (!run.from) {
@@ -719,6 +750,7 @@ async function main(args: readonly string[]): Promise<number> {
       say,
       interrupt.signal,
     );
+    if (profile) await showProfile(profile, folder, chosen.title, say);
     if (status !== 0) {
       say(
         `Stopped after step ${trainer.step}. To go on: ${USAGE} --resume ${folder}`,

@@ -7,6 +7,7 @@
 
 import type { Device } from "../program/device.ts";
 import { type AdapterFacts, GpuDevice } from "./device.ts";
+import { measureClock } from "./profile.ts";
 
 /** There is no GPU that may be used; the message says why, and what helps. */
 export class NoGpuError extends Error {
@@ -35,6 +36,11 @@ export interface GpuOptions {
    * will do; false by default, since it is slow.
    */
   readonly allowSoftware?: boolean;
+  /**
+   * Whether to ask for timestamps, so that the device can be profiled where the
+   * adapter has them; false by default.
+   */
+  readonly timestamps?: boolean;
 }
 
 const INSTALL =
@@ -68,9 +74,12 @@ export async function gpuDevice(options: GpuOptions = {}): Promise<Gpu> {
     );
   }
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const timestamps = options.timestamps === true &&
+    adapter.features.has("timestamp-query");
   let device: GPUDevice;
   try {
     device = await adapter.requestDevice({
+      requiredFeatures: timestamps ? ["timestamp-query"] : [],
       requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
     });
   } catch (error) {
@@ -79,5 +88,6 @@ export async function gpuDevice(options: GpuOptions = {}): Promise<Gpu> {
       INSTALL,
     );
   }
-  return new GpuDevice(device, { name, software });
+  const clock = timestamps ? await measureClock(device) : undefined;
+  return new GpuDevice(device, { name, software }, clock);
 }

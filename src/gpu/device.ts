@@ -5,10 +5,12 @@
  */
 
 import type { Device, Executable } from "../program/device.ts";
+import type { ProfileListener } from "../program/profile.ts";
 import type { Program } from "../program/program.ts";
 import type { Value } from "../tensor/value.ts";
 import { GpuExecutable } from "./executable.ts";
 import { encode, GpuMemory, type Place } from "./memory.ts";
+import type { GpuClock } from "./profile.ts";
 import type { Kernel } from "./wgsl.ts";
 
 /** What is known of the adapter that a device belongs to. */
@@ -42,6 +44,10 @@ export class GpuDevice implements Device {
   readonly adapter: AdapterFacts;
   /** The WebGPU device. */
   readonly gpu: GPUDevice;
+  /** What its timestamps mean; nothing where it has none. */
+  readonly clock: GpuClock | undefined;
+  /** Hears what kernels take, if they are timed. */
+  readonly listener: ProfileListener | undefined;
   readonly #pipelines = new Map<string, GPUComputePipeline>();
   readonly #pending: Promise<GpuError | undefined>[] = [];
   #lost: GpuError | undefined;
@@ -49,10 +55,19 @@ export class GpuDevice implements Device {
   /**
    * @param gpu The WebGPU device.
    * @param adapter What is known of its adapter.
+   * @param clock What its timestamps mean, if it has them.
+   * @param listener Hears what kernels take.
    */
-  constructor(gpu: GPUDevice, adapter: AdapterFacts) {
+  constructor(
+    gpu: GPUDevice,
+    adapter: AdapterFacts,
+    clock?: GpuClock,
+    listener?: ProfileListener,
+  ) {
     this.gpu = gpu;
     this.adapter = adapter;
+    this.clock = clock;
+    this.listener = listener;
     gpu.lost.then(({ reason, message }) => {
       this.#lost = new GpuError(
         `Cannot go on with the GPU: the device was lost (${reason}): ${message}\nhelp: start again from the last checkpoint`,
@@ -68,6 +83,13 @@ export class GpuDevice implements Device {
   /** Writes the program's kernels and lays out its buffers. */
   load(program: Program, updates: ReadonlyMap<string, string>): Executable {
     return new GpuExecutable(this, program, updates);
+  }
+
+  /** The same GPU with timed kernels, where it has timestamps. */
+  get profiled(): ((listener: ProfileListener) => GpuDevice) | undefined {
+    const { gpu, adapter, clock } = this;
+    return clock &&
+      ((listener) => new GpuDevice(gpu, adapter, clock, listener));
   }
 
   /** A buffer that kernels can use. */

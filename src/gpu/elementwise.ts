@@ -8,7 +8,10 @@
  * @module
  */
 
-import type { Instruction } from "../program/program.ts";
+import {
+  type Instruction,
+  instructionName as nameOf,
+} from "../program/program.ts";
 import type { Fused } from "../program/fusion.ts";
 import { stridesOf } from "../program/strides.ts";
 import type { Operation } from "../tensor/tensor.ts";
@@ -16,15 +19,12 @@ import { type Shape, sizeOf } from "../tensor/value.ts";
 import { coordinatesOf, placeOf } from "./strides.ts";
 import { assemble, type Kernel, literal, typeOf } from "./wgsl.ts";
 
+export { nameOf };
+
 /** What is known of a program while its kernels are written. */
 export interface Scene extends Omit<Fused, "outputs"> {
   /** A number for a result between two kernels of one instruction. */
   scratch(): number;
-}
-
-/** What an instruction is called in errors. */
-export function nameOf({ operation, dtype, shape }: Instruction): string {
-  return `${operation.kind} ${dtype}[${shape.join(", ")}]`;
 }
 
 /** Writes the statements that compute elements of instructions. */

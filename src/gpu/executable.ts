@@ -27,6 +27,7 @@ import {
   type GpuMemory,
   type Place,
 } from "./memory.ts";
+import { KernelTimer, profiledKernels } from "./profile.ts";
 import { schedule } from "./schedule.ts";
 import { gridOf, type Kernel, MOST_WORKGROUPS } from "./wgsl.ts";
 
@@ -54,6 +55,7 @@ export class GpuExecutable implements Executable {
   readonly #groups = new WeakMap<GpuMemory, GPUBindGroup[]>();
   /** State on its way to other state, by instruction. */
   readonly #copies = new Map<number, GPUBuffer>();
+  readonly #timer: KernelTimer | undefined;
   #loaded: Promise<void> | undefined;
   #inFlight = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -68,7 +70,8 @@ export class GpuExecutable implements Executable {
     program: Program,
     updates: ReadonlyMap<string, string>,
   ) {
-    const { instructions, outputs, kernels } = schedule(program);
+    const scheduled = schedule(program);
+    const { instructions, outputs, kernels } = scheduled;
     const plan = planKernels(instructions, outputs, kernels);
     this.#device = device;
     this.#instructions = instructions;
@@ -125,6 +128,11 @@ export class GpuExecutable implements Executable {
       ELEMENT_BYTES,
     );
     this.#staging = device.staging(this.#stagingBytes);
+    const { clock, listener } = device;
+    if (clock && listener) {
+      const profiled = profiledKernels(scheduled);
+      this.#timer = new KernelTimer(device, profiled, clock, listener);
+    }
 
     function layOut(
       device: GpuDevice,
@@ -183,6 +191,7 @@ export class GpuExecutable implements Executable {
         this.#submit(memory, groups, reads);
       });
     }
+    await this.#timer?.report();
     if (!reads) return new Map();
     const results = new Map<string, Value>();
     let flag = 0;
@@ -241,13 +250,18 @@ export class GpuExecutable implements Executable {
         const { buffer, offset, size } = this.#place(memory, output);
         encoder.clearBuffer(buffer, offset, size);
       }
-      pass ??= encoder.beginComputePass();
+      pass ??= encoder.beginComputePass(this.#timer?.pass(k));
       pass.setPipeline(this.#pipelines[k]);
       pass.setBindGroup(0, groups[k]);
       const { x, y } = gridOf(workgroups);
       pass.dispatchWorkgroups(x, y);
+      if (this.#timer) {
+        pass.end();
+        pass = undefined;
+      }
     });
     pass?.end();
+    this.#timer?.resolve(encoder);
     if (reads) this.#encodeOutputs(encoder, memory);
     this.#encodeUpdates(encoder, memory);
     gpu.queue.submit([encoder.finish()]);

@@ -20,6 +20,8 @@ import { type Kernel, MOST_INPUTS } from "./wgsl.ts";
 export interface Schedule {
   /** The instructions that the kernels' numbers below their count stand for. */
   readonly instructions: readonly Instruction[];
+  /** Whether an instruction's numbers lie in memory. */
+  readonly stored: readonly boolean[];
   /** Which instruction's numbers an output has. */
   readonly outputs: ReadonlyMap<string, number>;
   /** The kernels, in the order in which they run. */
@@ -38,7 +40,7 @@ export function schedule(program: Program): Schedule {
     const nothing = operands.some((o) => sizeOf(instructions[o].shape) === 0);
     return kernelsOf(scene, i, nothing);
   });
-  return { instructions, outputs, kernels };
+  return { instructions, stored, outputs, kernels };
 }
 
 /** The kernels of a stored instruction; `nothing`: an operand has no elements. */

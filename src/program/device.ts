@@ -6,6 +6,7 @@
  */
 
 import type { Value } from "../tensor/value.ts";
+import type { ProfileListener } from "./profile.ts";
 import type { Program } from "./program.ts";
 
 /** A machine that evaluates expressions. */
@@ -31,6 +32,12 @@ export interface Device {
    * @returns The program, ready.
    */
   load(program: Program, updates: ReadonlyMap<string, string>): Executable;
+  /**
+   * The same machine as a device that times its kernels: whenever a program has
+   * run on it, `listener` hears what each of them took. Absent where kernels
+   * cannot be timed. Memory and programs belong to the device that made them.
+   */
+  readonly profiled?: (listener: ProfileListener) => Device;
 }
 
 /** Named numbers on a device. */

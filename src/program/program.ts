@@ -19,6 +19,18 @@ export interface Instruction extends Spec {
   readonly operands: readonly number[];
 }
 
+/**
+ * What an instruction is called in errors and profiles.
+ *
+ * @param instruction The instruction.
+ * @returns Operation, type and shape, such as `matmul float[3, 4]`.
+ */
+export function instructionName(
+  { operation, dtype, shape }: Instruction,
+): string {
+  return `${operation.kind} ${dtype}[${shape.join(", ")}]`;
+}
+
 /** Instructions in the order in which they run, and what comes out. */
 export interface Program {
   /** The instructions; inputs and constants among them. */

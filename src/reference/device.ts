@@ -5,16 +5,23 @@
  * @module
  */
 
+import { workOf } from "../program/costs.ts";
 import type { Device, Executable, Memory } from "../program/device.ts";
 import { STATE } from "../program/compile.ts";
 import {
+  elementBytes,
   type MemoryPlan,
   planMemory,
   storageRoots,
 } from "../program/memory_plan.ts";
-import type { Program } from "../program/program.ts";
+import type {
+  KernelTime,
+  ProfiledKernel,
+  ProfileListener,
+} from "../program/profile.ts";
+import { instructionName, type Program } from "../program/program.ts";
 import type { Spec } from "../tensor/tensor.ts";
-import { type Data, sizeOf, type Value } from "../tensor/value.ts";
+import { type Data, type DType, sizeOf, type Value } from "../tensor/value.ts";
 import { computeInstruction } from "./kernels.ts";
 
 /** The float64 device that everything else is held against. */
@@ -23,6 +30,11 @@ export const referenceDevice: Device = {
   floatBytes: 8,
   allocate: (values) => new ReferenceMemory(values),
   load: (program, updates) => new ReferenceExecutable(program, updates),
+  profiled: (listener) => ({
+    ...referenceDevice,
+    load: (program, updates) =>
+      new ReferenceExecutable(program, updates, listener),
+  }),
 };
 
 /** A copy in the device's precision. */
@@ -65,14 +77,33 @@ class ReferenceExecutable implements Executable {
   readonly #updates: ReadonlyMap<string, string>;
   readonly #root: readonly number[];
   readonly #plan: MemoryPlan;
+  readonly #listener: ProfileListener | undefined;
   #places: readonly (Data | undefined)[] | undefined;
+  #kernels: readonly ProfiledKernel[] | undefined;
 
-  constructor(program: Program, updates: ReadonlyMap<string, string>) {
+  constructor(
+    program: Program,
+    updates: ReadonlyMap<string, string>,
+    listener?: ProfileListener,
+  ) {
     this.#plan = planMemory(program, referenceDevice.floatBytes);
     this.bytes = this.#plan.bytes;
     this.#program = program;
     this.#updates = updates;
     this.#root = storageRoots(program.instructions);
+    this.#listener = listener;
+  }
+
+  /** What each instruction does, for a profile. */
+  #work(): readonly ProfiledKernel[] {
+    const { instructions } = this.#program;
+    const stored = instructions.map(() => true);
+    const bytes = (dtype: DType): number =>
+      elementBytes(dtype, referenceDevice.floatBytes);
+    return this.#kernels ??= instructions.map((instruction, i) => ({
+      name: instructionName(instruction),
+      ...workOf(instructions, stored, [i], bytes),
+    }));
   }
 
   /** Where each result goes; the block is made for the first run, not for a plan. */
@@ -97,6 +128,8 @@ class ReferenceExecutable implements Executable {
     const root = this.#root;
     const places = this.#memory();
     const data: Data[] = [];
+    const kernels = this.#listener && this.#work();
+    const times: KernelTime[] = [];
     instructions.forEach((instruction, i) => {
       const { operation, operands } = instruction;
       if (operation.kind === "constant") {
@@ -114,6 +147,7 @@ class ReferenceExecutable implements Executable {
         data[i] = data[root[i]];
       } else {
         data[i] = places[i]!;
+        const start = performance.now();
         computeInstruction(
           instruction,
           operands.map((o) => ({
@@ -122,6 +156,10 @@ class ReferenceExecutable implements Executable {
           })),
           data[i],
         );
+        if (kernels) {
+          const milliseconds = performance.now() - start;
+          times.push({ kernel: kernels[i], start, milliseconds });
+        }
       }
     });
     // Everything is computed: now the state may change.
@@ -135,6 +173,7 @@ class ReferenceExecutable implements Executable {
       else updated.set(target, value);
     }
     for (const [name, value] of updated) state.set(name, value);
+    this.#listener?.(times);
     return results;
   }
 }

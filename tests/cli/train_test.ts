@@ -9,6 +9,7 @@ import { parse } from "@std/csv";
 import { fromFileUrl } from "@std/path";
 import { clock, ProgressBar, progressLine } from "../../cli/progress.ts";
 import { loadCheckpoint } from "../../src/io/mod.ts";
+import type { Trace } from "../../src/program/mod.ts";
 import { inFolder, namesIn } from "../data/temporary.ts";
 
 const root = fromFileUrl(new URL("../..", import.meta.url));
@@ -75,6 +76,7 @@ Deno.test("train --help lists every option", async () => {
       "resume",
       "save-every",
       "describe",
+      "profile",
       "json",
     ]
   ) assertMatch(out, new RegExp(`^  --${name}\\b`, "m"));
@@ -159,6 +161,36 @@ Deno.test("train leaves files, and one JSON object on the last line", () =>
     assertEquals([again.code, again.out], [1, ""]);
     assertStringIncludes(again.err, "the folder must be empty");
     assertEquals((await rowsOf(out)).length, 3);
+  }));
+
+Deno.test("train --profile shows what kernels took, and leaves a trace beside the metrics", () =>
+  inFolder(async (folder) => {
+    const out = `${folder}/run`;
+    const result = await run(
+      ...["--dataset", "iris", "--epochs", "2", "--device", "reference"],
+      ...["--profile", "--out", out],
+    );
+    assertEquals([result.code, result.err], [0, ""]);
+    assertMatch(
+      result.out,
+      /^ *total ms +share +count +mean ms +GFLOP\/s +GB\/s +kernel$/m,
+    );
+    assertMatch(result.out, /% .* matmul float\[16, 3\]$/m);
+    assertStringIncludes(result.out, `A trace of all of them is in ${out}/`);
+    const trace = JSON.parse(
+      await Deno.readTextFile(`${out}/profile.json`),
+    ) as Trace;
+    const kernels = trace.traceEvents.filter(({ ph, tid }) =>
+      ph === "X" && tid === 2
+    );
+    const [, count, runs] = /^([\d,]+) kernels in ([\d,]+) runs/m.exec(
+      result.out,
+    )!;
+    assertEquals(kernels.length, Number(count.replaceAll(",", "")));
+    assertEquals(
+      trace.traceEvents.filter(({ name }) => name.startsWith("run ")).length,
+      Number(runs.replaceAll(",", "")),
+    );
   }));
 
 Deno.test("train says in one line which file is missing, with exit status 1", () =>

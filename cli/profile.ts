@@ -1,0 +1,125 @@
+/**
+ * `--profile`: what each kernel took, as a table and as a trace file.
+ *
+ * @module
+ */
+
+import { writeFileAtomically } from "../src/io/mod.ts";
+import type { KernelTotal, Profile } from "../src/program/mod.ts";
+
+/** Kernels that the table shows. */
+const ROWS = 25;
+
+/** Operations in the line on them. */
+const OPERATIONS = 6;
+
+const share = (part: number, all: number): string =>
+  `${(100 * part / all).toFixed(1)} %`;
+
+const whole = (number: number): string =>
+  Math.round(number).toLocaleString("en-US");
+
+/** A number of at least 0 that is read at a glance: three digits, or all before the point. */
+function digits(number: number): string {
+  if (number === 0) return "0";
+  if (number >= 1000) return whole(number);
+  const places = 2 - Math.floor(Math.log10(number));
+  return number.toFixed(Math.max(0, Math.min(places, 3)));
+}
+
+/** Shares of the kernels that are alike but for their shapes, in one line. */
+function sharesByOperation(
+  totals: readonly KernelTotal[],
+  all: number,
+): string {
+  const sums = new Map<string, number>();
+  for (const { name, milliseconds } of totals) {
+    const operation = name.replace(/ \w+\[.*$/, "");
+    sums.set(operation, (sums.get(operation) ?? 0) + milliseconds);
+  }
+  return [...sums].sort(([, a], [, b]) => b - a).slice(0, OPERATIONS).map((
+    [operation, milliseconds],
+  ) => `${operation} ${share(milliseconds, all)}`).join(", ");
+}
+
+/** Rows of text as columns: numbers to the right, the last one is text. */
+function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0].map((_, c) =>
+    Math.max(...rows.map((row) => row[c].length))
+  );
+  return rows.map((row) =>
+    row.map((cell, c) => c === row.length - 1 ? cell : cell.padStart(widths[c]))
+      .join("  ")
+  );
+}
+
+/**
+ * The kernels of a profile, the longest first.
+ *
+ * @param profile The profile.
+ * @param rows How many kernels are shown; what the others took is one more row.
+ * @returns The table, and a line on all of them.
+ */
+export function profileTable(profile: Profile, rows: number = ROWS): string {
+  const totals = profile.totals();
+  const all = profile.milliseconds;
+  const cells = (count: number, milliseconds: number, rates: string[]) => [
+    digits(milliseconds),
+    share(milliseconds, all),
+    whole(count),
+    digits(milliseconds / count),
+    ...rates,
+  ];
+  const rate = (amount: number, milliseconds: number): string =>
+    milliseconds > 0 ? digits(amount / milliseconds / 1e6) : "?";
+  const table = [
+    ["total ms", "share", "count", "mean ms", "GFLOP/s", "GB/s", "kernel"],
+    ...totals.slice(0, rows).map((total) => {
+      const { name, operations, count, milliseconds, flops, bytes } = total;
+      const others = operations.filter((kind) => !name.startsWith(`${kind} `));
+      return [
+        ...cells(count, milliseconds, [
+          rate(flops * count, milliseconds),
+          rate(bytes * count, milliseconds),
+        ]),
+        others.length === 0 ? name : `${name} with ${others.join(", ")}`,
+      ];
+    }),
+  ];
+  const rest = totals.slice(rows);
+  if (rest.length > 0) {
+    let count = 0, milliseconds = 0;
+    for (const total of rest) {
+      count += total.count;
+      milliseconds += total.milliseconds;
+    }
+    const name = `${rest.length} other kernels`;
+    table.push([...cells(count, milliseconds, ["", ""]), name]);
+  }
+  const between = Math.max(0, profile.span - all);
+  return [
+    ...columns(table),
+    `Most of it by operation: ${sharesByOperation(totals, all)}`,
+    `${whole(profile.count)} kernels in ${
+      whole(profile.runs)
+    } runs of programs took ${digits(all)} ms, and ${
+      digits(between)
+    } ms passed between them`,
+  ].join("\n");
+}
+
+/**
+ * Writes a profile's trace.
+ *
+ * @param path Path of the file; its folder must exist.
+ * @param profile The profile.
+ * @param title What the device is called.
+ */
+export async function writeTrace(
+  path: string,
+  profile: Profile,
+  title: string,
+): Promise<void> {
+  const text = `${JSON.stringify(profile.trace(title))}\n`;
+  await writeFileAtomically(path, new TextEncoder().encode(text));
+}

@@ -1,0 +1,145 @@
+/** Timing kernels on the GPU. */
+
+import { assert, assertEquals } from "@std/assert";
+import { schedule } from "../../src/gpu/schedule.ts";
+import { profiledKernels } from "../../src/gpu/profile.ts";
+import { type Gpu, gpuDevice } from "../../src/gpu/mod.ts";
+import {
+  compile,
+  type Device,
+  DeviceState,
+  lower,
+  Profile,
+} from "../../src/program/mod.ts";
+import { evaluate } from "../../src/reference/evaluate.ts";
+import {
+  add,
+  exp,
+  input,
+  matmul,
+  mul,
+  sum,
+  type Tensor,
+} from "../../src/tensor/mod.ts";
+import { floats, floatTensor } from "../devices/compare.ts";
+import { gpuTest } from "./on_gpu.ts";
+
+/** A device of its own with timestamps, and its profile; nothing where it has none. */
+async function profiled(): Promise<
+  { device: Device; plain: Gpu; profile: Profile } | undefined
+> {
+  const plain = await gpuDevice({ allowSoftware: true, timestamps: true });
+  const profile = new Profile();
+  const device = plain.profiled?.((times) => profile.record(times));
+  return device && { device, plain, profile };
+}
+
+gpuTest("a device that was not asked for timestamps has none", (device) => {
+  assertEquals(device.profiled, undefined);
+});
+
+gpuTest("the software adapter has timestamps", async ({ adapter }) => {
+  const found = await profiled();
+  // Another adapter may lack them.
+  if (adapter.software) assert(found);
+});
+
+gpuTest(
+  "a profiled program computes the same bits, and each kernel is timed",
+  async () => {
+    const found = await profiled();
+    if (!found) return;
+    const { device, plain, profile } = found;
+    const first = { w: floats([64, 64], 1, 0.1) };
+    const outcome = async (on: Device) => {
+      const state = new DeviceState(on, first);
+      const step = compile({
+        state: first,
+        inputs: { x: floats([64, 64]) },
+        step: ({ w }, { x }) => {
+          const y = matmul(x, w);
+          return {
+            state: { w: add(w, mul(y, 0.01) as Tensor) },
+            outputs: { loss: sum(exp(y)) },
+          };
+        },
+      }, on);
+      const losses = [];
+      for (let i = 0; i < 3; i++) {
+        losses.push(await step.run(state, { x: floats([64, 64], i) }));
+      }
+      return [losses, await state.read()];
+    };
+    assertEquals(await outcome(device), await outcome(plain));
+    assertEquals(profile.runs, 3);
+    const product = profile.totals().find(({ name }) =>
+      name === "matmul float[64, 64]"
+    )!;
+    assertEquals([product.count, product.flops], [3, 2 * 64 ** 3]);
+    for (const { name, milliseconds } of profile.totals()) {
+      assert(milliseconds > 0, name);
+    }
+    // Kernels of a run come one after another, and runs too.
+    let last = -Infinity;
+    for (const { ph, tid, ts, dur } of profile.trace("").traceEvents) {
+      if (ph !== "X" || tid !== 2) continue;
+      // Times are rounded to nanoseconds.
+      assert(ts! >= last - 0.002, `${ts} after ${last}`);
+      last = ts! + dur!;
+    }
+  },
+);
+
+gpuTest(
+  "kernels take as long as the host waits for them, or less",
+  async () => {
+    const found = await profiled();
+    if (!found) return;
+    const { device, profile } = found;
+    const x = floatTensor([512, 512], 1, 0.01);
+    let y = x;
+    for (let i = 0; i < 8; i++) y = matmul(y, x);
+    const began = performance.now();
+    await evaluate(sum(y), device);
+    const waited = performance.now() - began;
+    assert(profile.span <= waited, `${profile.span} of ${waited} ms`);
+    // A wrong unit of the clock is wrong by 10 or more; the rest is compiling.
+    assert(profile.span > waited / 100, `${profile.span} of ${waited} ms`);
+  },
+);
+
+gpuTest(
+  "a program of more kernels than a query set has room for is timed",
+  async () => {
+    const found = await profiled();
+    if (!found) return;
+    const { device, profile } = found;
+    // Each sum is a kernel, and needs the one before.
+    const kernels = 2100;
+    let x = floatTensor([1, 2]);
+    for (let i = 0; i < kernels; i++) {
+      x = add(sum(x, [i % 2], { keepAxes: true }), floatTensor([1, 2]));
+    }
+    await evaluate(x, device);
+    assert(profile.count > 2048, `${profile.count}`);
+    for (const { milliseconds } of profile.totals()) assert(milliseconds > 0);
+    const starts = profile.trace("").traceEvents.filter(({ ph, tid }) =>
+      ph === "X" && tid === 2
+    ).map(({ ts }) => ts!);
+    assertEquals(starts, starts.toSorted((a, b) => a - b));
+  },
+);
+
+Deno.test("profiledKernels counts a split product once, and the sum of its parts apart", () => {
+  const a = input("a", [8, 4096]), b = input("b", [4096, 8]);
+  const scheduled = schedule(lower(new Map([["y", matmul(a, b)]])));
+  const [product, join, ...others] = profiledKernels(scheduled);
+  assertEquals(others, []);
+  assertEquals(product.flops, 2 * 8 * 8 * 4096);
+  assertEquals(product.operations, ["matmul"]);
+  // Each part is as large as the result.
+  const parts = join.flops / 64;
+  assert(parts > 1 && Number.isInteger(parts), `${parts} parts`);
+  assertEquals(product.bytes, 4 * (2 * 8 * 4096 + parts * 64));
+  assertEquals(join.bytes, 4 * (parts * 64 + 64));
+});
