@@ -10,10 +10,16 @@ import type { Instruction } from "../program/program.ts";
 import type { Spec } from "../tensor/tensor.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 
+/** How far kernels read past an end, in bytes: less than a tile's vectors. */
+export const READ_PAST = 128;
+
 /**
  * Work of one kernel: a function over units of work, called by every thread with
  * a range of its own. Kernels run one after another with a barrier between them,
  * so a kernel may read what the one before wrote, whichever thread did.
+ *
+ * Kernels may read, but never write or use, up to `READ_PAST` bytes behind the end
+ * of an operand, a result or the scratch: memory must not end there.
  */
 export interface Kernel {
   /** For errors and profiles, such as `matmul float[64, 64]`. */
