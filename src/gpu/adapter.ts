@@ -73,14 +73,22 @@ export async function gpuDevice(options: GpuOptions = {}): Promise<Gpu> {
       "take another device, or allow a software adapter",
     );
   }
-  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const {
+    maxBufferSize,
+    maxStorageBufferBindingSize,
+    maxStorageBuffersPerShaderStage,
+  } = adapter.limits;
   const timestamps = options.timestamps === true &&
     adapter.features.has("timestamp-query");
   let device: GPUDevice;
   try {
     device = await adapter.requestDevice({
       requiredFeatures: timestamps ? ["timestamp-query"] : [],
-      requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+      requiredLimits: {
+        maxBufferSize,
+        maxStorageBufferBindingSize,
+        maxStorageBuffersPerShaderStage,
+      },
     });
   } catch (error) {
     throw new NoGpuError(

@@ -3,7 +3,10 @@
  * operations, windows and row look-ups as one expression of the element's index.
  * Nothing between the chain's inputs and its result is written to memory.
  *
- * Bindings: the chain's inputs, the result. One invocation per element.
+ * Results of one index space are one kernel, in which what they share is read and
+ * computed once.
+ *
+ * Bindings: the chains' inputs, the results. One invocation per element.
  *
  * @module
  */
@@ -17,7 +20,7 @@ import { stridesOf } from "../program/strides.ts";
 import type { Operation } from "../tensor/tensor.ts";
 import { type Shape, sizeOf } from "../tensor/value.ts";
 import { coordinatesOf, placeOf } from "./strides.ts";
-import { assemble, type Kernel, literal, typeOf } from "./wgsl.ts";
+import { assembleGroup, type Kernel, literal, typeOf } from "./wgsl.ts";
 
 export { nameOf };
 
@@ -25,6 +28,15 @@ export { nameOf };
 export interface Scene extends Omit<Fused, "outputs"> {
   /** A number for a result between two kernels of one instruction. */
   scratch(): number;
+}
+
+/** What a kernel of several results is called. */
+export function groupName(
+  { instructions }: Scene,
+  [first, ...more]: readonly number[],
+): string {
+  const name = nameOf(instructions[first]);
+  return more.length === 0 ? name : `${name} and ${more.length} more`;
 }
 
 /** Writes the statements that compute elements of instructions. */
@@ -80,17 +92,22 @@ export class Expression {
     if (operation.kind === "constant" && operation.data.length === 1) {
       return literal(operation.data[0], dtype);
     }
-    if (stored[index]) return this.name(`${this.binding(index)}[${at}]`);
-    const key = `${index} at ${at}`;
-    const known = this.#known.get(key);
+    const known = this.#known.get(`${index} at ${at}`);
     if (known !== undefined) return known;
-    const value = this.name(this.compute(index, at));
-    this.#known.set(key, value);
+    return stored[index]
+      ? this.name(`${this.binding(index)}[${at}]`)
+      : this.compute(index, at);
+  }
+
+  /** Computes an element of an instruction, even of one that is stored. */
+  compute(index: number, at: string): string {
+    const value = this.name(this.#expression(index, at));
+    this.#known.set(`${index} at ${at}`, value);
     return value;
   }
 
-  /** An expression for an element of an instruction, stored or not. */
-  compute(index: number, at: string): string {
+  /** An expression for an element of an instruction. */
+  #expression(index: number, at: string): string {
     const { instructions } = this.#scene;
     const { operation, operands, shape, dtype } = instructions[index];
     const [a, b] = operands;
@@ -318,19 +335,33 @@ export class Expression {
   }
 }
 
-/** The kernel that computes an instruction element by element. */
-export function elementwiseKernel(scene: Scene, index: number): Kernel {
-  const instruction = scene.instructions[index];
+/** The kernel that computes results of one index space element by element. */
+export function elementwiseKernel(
+  scene: Scene,
+  indices: readonly number[],
+): Kernel {
+  const { instructions, inPlace } = scene;
   const expression = new Expression(scene);
-  const value = expression.compute(index, "at");
-  return assemble({
-    name: nameOf(instruction),
+  for (const index of indices) expression.compute(index, "at");
+  const results = indices.map((number, i) => {
+    const spec = instructions[number];
+    // What replaces an input that is read is written through its binding.
+    const place = expression.inputs.findIndex((input) =>
+      input.number === inPlace.get(number)
+    );
+    const name = place < 0 ? `result${i}` : `in${place}`;
+    return { number, spec, name, type: typeOf(spec.dtype) };
+  });
+  const stores = results.map(({ number, name }) =>
+    `  ${name}[at] = ${expression.element(number, "at")};`
+  );
+  return assembleGroup({
+    name: groupName(scene, indices),
     inputs: expression.inputs,
-    output: index,
-    spec: instruction,
+    results,
     functions: expression.functions,
-    work: { invocations: sizeOf(instruction.shape) },
-    body: [...expression.lines, `  result[at] = ${value};`].join("\n"),
+    work: { invocations: sizeOf(instructions[indices[0]].shape) },
+    body: [...expression.lines, ...stores].join("\n"),
     flags: expression.flags,
   });
 }

@@ -11,7 +11,6 @@ import type { Executable, Memory } from "../program/device.ts";
 import { isTable } from "../program/fusion.ts";
 import {
   ALIGNMENT,
-  type MemoryPlan,
   type Placed,
   placeResults,
 } from "../program/memory_plan.ts";
@@ -45,6 +44,7 @@ export class GpuExecutable implements Executable {
   /** Places of inputs, constants and results; those of the state vary. */
   readonly #places: readonly (Place | undefined)[];
   readonly #inputs: readonly { name: string; index: number }[];
+  /** State by the instruction that reads it, or whose result is written there. */
   readonly #state: ReadonlyMap<number, string>;
   /** Outputs for the caller, and those that become state. */
   readonly #read: readonly { name: string; index: number; spec: Spec }[];
@@ -70,9 +70,17 @@ export class GpuExecutable implements Executable {
     program: Program,
     updates: ReadonlyMap<string, string>,
   ) {
-    const scheduled = schedule(program);
-    const { instructions, outputs, kernels } = scheduled;
-    const plan = planKernels(instructions, outputs, kernels);
+    const targets = new Map(
+      [...updates].map(([output, name]) => [output, STATE + name]),
+    );
+    const { maxStorageBuffersPerShaderStage } = device.gpu.limits;
+    const scheduled = schedule(
+      program,
+      maxStorageBuffersPerShaderStage,
+      targets,
+    );
+    const { instructions, outputs, kernels, inPlace } = scheduled;
+    const plan = planKernels(outputs, kernels, inPlace);
     this.#device = device;
     this.#instructions = instructions;
     this.#kernels = kernels;
@@ -82,9 +90,10 @@ export class GpuExecutable implements Executable {
 
     const places: (Place | undefined)[] = [];
     const block = device.buffer("intermediate results", plan.bytes);
-    for (const { output, spec } of kernels) {
-      const offset = plan.offsets[output]!;
-      places[output] = { buffer: block, offset, size: bytesOf(spec) };
+    for (const { number, spec } of kernels.flatMap(({ results }) => results)) {
+      const offset = plan.offsets.get(number);
+      if (offset === undefined) continue;
+      places[number] = { buffer: block, offset, size: bytesOf(spec) };
     }
     const state = new Map<number, string>();
     const inputs: { name: string; index: number }[] = [];
@@ -97,6 +106,10 @@ export class GpuExecutable implements Executable {
       if (name.startsWith(STATE)) state.set(index, name.slice(STATE.length));
       else inputs.push({ name, index });
     });
+    // What is written where state lies is found there.
+    for (const [result, index] of inPlace) {
+      state.set(result, state.get(index)!);
+    }
     layOut(device, "inputs", inputs.map(({ index }) => index));
     layOut(device, "constants", tables);
     for (const index of tables) {
@@ -221,8 +234,8 @@ export class GpuExecutable implements Executable {
   }
 
   #bind(memory: GpuMemory): GPUBindGroup[] {
-    return this.#kernels.map(({ name, inputs, output, flags }, k) => {
-      const places = [...inputs, output].map((i) => this.#place(memory, i));
+    return this.#kernels.map(({ name, bindings, flags }, k) => {
+      const places = bindings.map((i) => this.#place(memory, i));
       if (flags) places.push(this.#flags!);
       return this.#device.gpu.createBindGroup({
         label: name,
@@ -243,12 +256,14 @@ export class GpuExecutable implements Executable {
     const { gpu } = this.#device;
     const encoder = gpu.createCommandEncoder();
     let pass: GPUComputePassEncoder | undefined;
-    this.#kernels.forEach(({ workgroups, clear, output }, k) => {
+    this.#kernels.forEach(({ workgroups, clear, results }, k) => {
       if (clear) {
         pass?.end();
         pass = undefined;
-        const { buffer, offset, size } = this.#place(memory, output);
-        encoder.clearBuffer(buffer, offset, size);
+        for (const { number } of results) {
+          const { buffer, offset, size } = this.#place(memory, number);
+          encoder.clearBuffer(buffer, offset, size);
+        }
       }
       pass ??= encoder.beginComputePass(this.#timer?.pass(k));
       pass.setPipeline(this.#pipelines[k]);
@@ -316,35 +331,54 @@ export class GpuExecutable implements Executable {
   }
 }
 
-/** Where the results of kernels lie. */
+/** Where the results of kernels lie, but for those that lie where state does. */
 function planKernels(
-  instructions: readonly Instruction[],
   outputs: ReadonlyMap<string, number>,
   kernels: readonly Kernel[],
-): MemoryPlan {
+  inPlace: ReadonlyMap<number, number>,
+): { bytes: number; offsets: ReadonlyMap<number, number> } {
   const kept = new Set(outputs.values());
   // Kernels run in an order of their own: scratch results come between.
-  const order = new Map(kernels.map(({ output }, k) => [output, k]));
-  const plan = placeResults(kernels.map(({ output, inputs, spec }): Placed => ({
-    bytes: bytesOf(spec),
-    reads: inputs.flatMap((i) => order.get(i) ?? []),
-    kept: kept.has(output),
-  })));
-  const offsets: (number | undefined)[] = instructions.map(() => undefined);
-  for (const [output, k] of order) offsets[output] = plan.offsets[k];
-  return { offsets, bytes: plan.bytes };
+  const order = new Map<number, number>();
+  const placed: Placed[] = [];
+  for (const { results, inputs } of kernels) {
+    const own = results.filter(({ number }) => !inPlace.has(number));
+    const first = placed.length;
+    for (const { number, spec } of own) {
+      order.set(number, placed.length);
+      placed.push({ bytes: bytesOf(spec), reads: [], kept: kept.has(number) });
+    }
+    // Only when all of them have a place is what the kernel reads free again.
+    placed.push({
+      bytes: 0,
+      reads: [
+        ...inputs.flatMap((i) => order.get(i) ?? []),
+        ...own.map((_, i) => first + i),
+      ],
+      kept: false,
+    });
+  }
+  const { bytes, offsets } = placeResults(placed);
+  return {
+    bytes,
+    offsets: new Map(
+      [...order].map(([number, place]) => [number, offsets[place]!]),
+    ),
+  };
 }
 
 /** Checks a program against the adapter's limits before anything is allocated. */
 function requireRoom(
   device: GpuDevice,
-  plan: MemoryPlan,
+  plan: { readonly bytes: number },
   instructions: readonly Instruction[],
   kernels: readonly Kernel[],
 ): void {
   const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
   const tensors = [
-    ...kernels.map(({ name, spec }) => ({ name, bytes: bytesOf(spec) })),
+    ...kernels.flatMap(({ name, results }) =>
+      results.map(({ spec }) => ({ name, bytes: bytesOf(spec) }))
+    ),
     ...instructions.filter((i) => i.operation.kind === "input" || isTable(i))
       .map((i) => ({
         name: `${i.operation.kind} ${i.dtype}[${i.shape.join(", ")}]`,

@@ -192,31 +192,41 @@ export async function measureClock(
 export function profiledKernels(
   { instructions, stored, kernels }: Schedule,
 ): ProfiledKernel[] {
-  // Numbers past the instructions are of results between two kernels of one.
+  // Numbers past the instructions are of results between two kernels of a group.
   const between = new Map(
-    kernels.filter(({ output }) => output >= instructions.length).map((
-      { output, spec },
-    ) => [output, sizeOf(spec.shape)]),
-  );
-  const finals = new Map(
-    kernels.flatMap(({ inputs, output }) =>
-      inputs.filter((i) => between.has(i)).map((i) => [i, output])
+    kernels.flatMap(({ results }) =>
+      results.filter(({ number }) => number >= instructions.length).map((
+        { number, spec },
+      ) => [number, sizeOf(spec.shape)] as const)
     ),
   );
-  const work = (results: readonly number[]) =>
-    workOf(instructions, stored, results, () => ELEMENT_BYTES);
-  return kernels.map(({ name, inputs, output, spec }) => {
-    const size = sizeOf(spec.shape);
-    const parts = inputs.find((i) => between.has(i));
-    if (parts !== undefined) {
-      const added = between.get(parts)!;
+  const finals = new Map(
+    kernels.flatMap(({ inputs, results }) =>
+      inputs.filter((i) => between.has(i)).map((i, k) =>
+        [i, results[k].number] as const
+      )
+    ),
+  );
+  return kernels.map(({ name, inputs, results }) => {
+    const sizes = results.map(({ spec }) => sizeOf(spec.shape));
+    const size = sizes.reduce((total, n) => total + n, 0);
+    const parts = inputs.filter((i) => between.has(i));
+    if (parts.length > 0) {
+      const added = parts.reduce((total, i) => total + between.get(i)!, 0);
       const bytes = (added + size) * ELEMENT_BYTES;
       return { name, operations: [], flops: added, bytes };
     }
-    const final = finals.get(output);
-    if (final === undefined) return { name, ...work([output]) };
-    const { flops, bytes, operations } = work([final]);
-    const rest = size - sizeOf(instructions[final].shape);
+    const whole = results.map(({ number }) => finals.get(number) ?? number);
+    const { flops, bytes, operations } = workOf(
+      instructions,
+      stored,
+      whole,
+      () => ELEMENT_BYTES,
+    );
+    const rest = whole.reduce(
+      (total, i) => total - sizeOf(instructions[i].shape),
+      size,
+    );
     return { name, operations, flops, bytes: bytes + rest * ELEMENT_BYTES };
   });
 }

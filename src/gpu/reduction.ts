@@ -10,29 +10,61 @@
  * @module
  */
 
-import { mergeAxes, stridesOf } from "../program/strides.ts";
+import { type Run, runsOf } from "../program/groups.ts";
+import type { Instruction } from "../program/program.ts";
+import { stridesOf } from "../program/strides.ts";
 import { sizeOf } from "../tensor/value.ts";
-import { Expression, nameOf, type Scene } from "./elementwise.ts";
+import { Expression, groupName, nameOf, type Scene } from "./elementwise.ts";
 import { placeOf } from "./strides.ts";
-import { assemble, type Kernel, literal, typeOf } from "./wgsl.ts";
+import {
+  assemble,
+  assembleGroup,
+  type Kernel,
+  literal,
+  typeOf,
+} from "./wgsl.ts";
 
 /** Invocations that are enough to keep a device busy. */
 const BUSY = 2048;
 /** What an invocation should reduce at least. */
 const LEAST_LENGTH = 32;
 
-/** The kernels of a sum or a largest element. */
-export function reductionKernels(scene: Scene, index: number): Kernel[] {
-  const instruction = scene.instructions[index];
-  const { operation, operands, shape, dtype } = instruction;
-  if (operation.kind !== "sum" && operation.kind !== "reduce-max") {
-    throw new Error(`Cannot write ${operation.kind}: it is no reduction`);
+/** How a sum or a largest element is put together. */
+interface Join {
+  /** Of nothing. */
+  readonly first: string;
+  /** Statement that lets an element into `total`. */
+  readonly join: (total: string, element: string) => string;
+}
+
+function joinOf({ operation: { kind }, dtype }: Instruction): Join {
+  if (kind === "sum") {
+    return { first: literal(0, dtype), join: (t, x) => `${t} = ${t} + ${x};` };
   }
-  const from = scene.instructions[operands[0]].shape;
-  const { axes } = operation;
-  const strides = stridesOf(from);
-  const results = sizeOf(shape);
-  const length = sizeOf(axes.map((axis) => from[axis]));
+  return dtype === "float"
+    ? {
+      first: literal(-Infinity, dtype),
+      join: (t, x) => `${t} = larger(${t}, ${x});`,
+    }
+    : {
+      first: literal(-(2 ** 31), dtype),
+      join: (t, x) => `${t} = max(${t}, ${x});`,
+    };
+}
+
+/** The kernels of sums and largest elements over the same axes. */
+export function reductionKernels(
+  scene: Scene,
+  indices: readonly number[],
+): Kernel[] {
+  const { instructions } = scene;
+  const runs = runsOf(instructions, indices[0]);
+  const kept = runs.filter(({ reduced }) => !reduced);
+  const walked = runs.filter(({ reduced }) => reduced);
+  const extents = (of: readonly Run[]) => of.map(({ extent }) => extent);
+  const distances = (of: readonly Run[]) => of.map(({ stride }) => stride);
+  const results = sizeOf(extents(kept));
+  const length = sizeOf(extents(walked));
   const parts = results >= BUSY ? 1 : Math.max(
     1,
     Math.min(
@@ -40,85 +72,95 @@ export function reductionKernels(scene: Scene, index: number): Kernel[] {
       Math.floor(length / LEAST_LENGTH),
     ),
   );
-  const type = typeOf(dtype);
-  const largest = operation.kind === "reduce-max";
-  const first = largest && dtype === "float"
-    ? literal(-Infinity, dtype)
-    : largest
-    ? literal(-(2 ** 31), dtype)
-    : literal(0, dtype);
-  const join = (element: string): string =>
-    !largest
-      ? `total = total + ${element};`
-      : dtype === "float"
-      ? `total = larger(total, ${element});`
-      : `total = max(total, ${element});`;
+  const totals = indices.map((index, i) => {
+    const { dtype } = instructions[index];
+    return {
+      index,
+      ...joinOf(instructions[index]),
+      name: `total${i}`,
+      type: typeOf(dtype),
+      spec: { shape: [results * parts], dtype },
+      target: parts === 1 ? index : scene.scratch(),
+    };
+  });
 
   const expression = new Expression(scene);
-  if (largest && dtype === "float") expression.functions.add("larger");
-  const element = expression.element(operands[0], "place");
-  const kept = shape.map((_, i) => axes.includes(i) ? 0 : strides[i]);
-  // Reduced axes that follow one another in memory are one loop.
-  const loops = mergeAxes(
-    axes.map((axis) => from[axis]),
-    axes.map((axis) => strides[axis]),
-  );
-  const walked = loops.map(({ extent }) => extent);
-  const inner = [...expression.lines, `  ${join(element)}`];
+  expression.functions.add("larger");
+  const inner = totals.map(({ index, name, join }) => {
+    const [operand] = instructions[index].operands;
+    return `  ${join(name, expression.element(operand, "place"))}`;
+  });
   const loop = parts === 1
     ? [
-      ...loops.map(({ extent }, i) =>
+      ...walked.map(({ extent }, i) =>
         `for (var r${i} = 0u; r${i} < ${extent}u; r${i}++) {`
       ),
       `  let place = ${
-        ["start", ...loops.map(({ stride }, i) => `r${i} * ${stride}u`)]
+        ["start", ...walked.map(({ stride }, i) => `r${i} * ${stride}u`)]
           .join(" + ")
       };`,
+      ...expression.lines,
       ...inner,
-      ...loops.map(() => "}"),
+      ...walked.map(() => "}"),
     ]
     : [
       `for (var r = part; r < ${length}u; r += ${parts}u) {`,
       `  let place = start + ${
-        placeOf("r", walked, loops.map(({ stride }) => stride))
+        placeOf("r", extents(walked), distances(walked))
       };`,
+      ...expression.lines,
       ...inner,
       "}",
     ];
-  const target = parts === 1 ? index : scene.scratch();
-  const whole = assemble({
-    name: nameOf(instruction),
+  const whole = assembleGroup({
+    name: groupName(scene, indices),
     inputs: expression.inputs,
-    output: target,
-    spec: { shape: [results * parts], dtype },
+    results: totals.map(({ target, spec, type }, i) => ({
+      number: target,
+      spec,
+      type,
+      name: `result${i}`,
+    })),
     functions: expression.functions,
     work: { invocations: results * parts },
     body: [
       ...(parts === 1
         ? ["let which = at;"]
         : [`let which = at / ${parts}u;`, `let part = at % ${parts}u;`]),
-      `let start = ${placeOf("which", shape, kept)};`,
-      `var total: ${type} = ${first};`,
+      `let start = ${placeOf("which", extents(kept), distances(kept))};`,
+      ...totals.map(({ name, type, first }) =>
+        `var ${name}: ${type} = ${first};`
+      ),
       ...loop,
-      "result[at] = total;",
+      ...totals.map(({ name }, i) => `result${i}[at] = ${name};`),
     ].join("\n"),
     flags: expression.flags,
   });
   if (parts === 1) return [whole];
   return [
     whole,
-    assemble({
-      name: `parts of ${nameOf(instruction)}`,
-      inputs: [{ number: target, type }],
-      output: index,
-      spec: instruction,
+    assembleGroup({
+      name: `parts of ${groupName(scene, indices)}`,
+      inputs: totals.map(({ target, type }) => ({ number: target, type })),
+      results: totals.map(({ index, type }, i) => ({
+        number: index,
+        spec: instructions[index],
+        type,
+        name: `result${i}`,
+      })),
       functions: ["number", "larger", "is_nan"],
       work: { invocations: results },
-      body: `var total: ${type} = ${first};
-for (var part = 0u; part < ${parts}u; part++) {
-  ${join(`in0[at * ${parts}u + part]`)}
-}
-result[at] = total;`,
+      body: [
+        ...totals.map(({ name, type, first }) =>
+          `var ${name}: ${type} = ${first};`
+        ),
+        `for (var part = 0u; part < ${parts}u; part++) {`,
+        ...totals.map(({ name, join }, i) =>
+          `  ${join(name, `in${i}[at * ${parts}u + part]`)}`
+        ),
+        "}",
+        ...totals.map(({ name }, i) => `result${i}[at] = ${name};`),
+      ].join("\n"),
     }),
   ];
 }

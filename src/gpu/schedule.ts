@@ -1,10 +1,11 @@
 /**
- * Which kernels a program becomes: one or two for each result that lies in memory.
+ * Which kernels a program becomes: one or two for each group
+ * of results that are computed together.
  *
  * @module
  */
 
-import { fuse, isTable } from "../program/fusion.ts";
+import { fuse } from "../program/fusion.ts";
 import type { Instruction, Program } from "../program/program.ts";
 import { sizeOf } from "../tensor/value.ts";
 import { convolutionKernel } from "./convolution.ts";
@@ -14,7 +15,7 @@ import { kernelGradientKernels } from "./kernel_gradient.ts";
 import { matmulKernels } from "./matmul.ts";
 import { argmaxKernel, reductionKernels } from "./reduction.ts";
 import { scatterKernel } from "./scatter.ts";
-import { type Kernel, MOST_INPUTS } from "./wgsl.ts";
+import type { Kernel } from "./wgsl.ts";
 
 /** A program as kernels. */
 export interface Schedule {
@@ -24,32 +25,44 @@ export interface Schedule {
   readonly stored: readonly boolean[];
   /** Which instruction's numbers an output has. */
   readonly outputs: ReadonlyMap<string, number>;
+  /** Results that are written where an input lies. */
+  readonly inPlace: ReadonlyMap<number, number>;
   /** The kernels, in the order in which they run. */
   readonly kernels: readonly Kernel[];
 }
 
-/** Makes the kernels of a program. */
-export function schedule(program: Program): Schedule {
-  const fused = fuse(program, MOST_INPUTS);
-  const { instructions, outputs, stored } = fused;
+/**
+ * Makes the kernels of a program.
+ *
+ * @param program The program.
+ * @param mostBindings How many storage buffers a kernel may have: by default
+ * eight, which every adapter allows.
+ * @param targets Output name to the name of the input that it replaces.
+ */
+export function schedule(
+  program: Program,
+  mostBindings = 8,
+  targets: ReadonlyMap<string, string> = new Map(),
+): Schedule {
+  // One binding is for a result, one for flags.
+  const fused = fuse(program, mostBindings - 2, targets);
+  const { instructions, stored, outputs, inPlace, groups } = fused;
   let numbers = instructions.length;
   const scene: Scene = { ...fused, scratch: () => numbers++ };
-  const kernels = instructions.flatMap(({ operation, shape, operands }, i) => {
-    const given = operation.kind === "input" || isTable(instructions[i]);
-    if (!stored[i] || given || sizeOf(shape) === 0) return [];
-    const nothing = operands.some((o) => sizeOf(instructions[o].shape) === 0);
-    return kernelsOf(scene, i, nothing);
-  });
-  return { instructions, stored, outputs, kernels };
+  const kernels = groups.flatMap(({ results }) => kernelsOf(scene, results));
+  return { instructions, stored, outputs, inPlace, kernels };
 }
 
-/** The kernels of a stored instruction; `nothing`: an operand has no elements. */
-function kernelsOf(scene: Scene, index: number, nothing: boolean): Kernel[] {
-  const { kind } = scene.instructions[index].operation;
+/** The kernels of results that are computed together. */
+function kernelsOf(scene: Scene, results: readonly number[]): Kernel[] {
+  const { instructions } = scene;
+  const [index] = results;
+  const { operation: { kind }, operands } = instructions[index];
+  const nothing = operands.some((o) => sizeOf(instructions[o].shape) === 0);
   switch (kind) {
     case "sum":
     case "reduce-max":
-      return reductionKernels(scene, index);
+      return reductionKernels(scene, results);
     case "argmax":
       return [argmaxKernel(scene, index)];
     case "matmul":
@@ -68,7 +81,7 @@ function kernelsOf(scene: Scene, index: number, nothing: boolean): Kernel[] {
     case "scatter-add-rows":
       return [nothing ? zeros(scene, index) : scatterKernel(scene, index)];
     default:
-      return [elementwiseKernel(scene, index)];
+      return [elementwiseKernel(scene, results)];
   }
 }
 
@@ -83,5 +96,5 @@ function zeros(scene: Scene, index: number): Kernel {
     shape,
     dtype: "float",
   };
-  return elementwiseKernel({ ...scene, instructions }, index);
+  return elementwiseKernel({ ...scene, instructions }, [index]);
 }

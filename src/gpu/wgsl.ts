@@ -14,27 +14,29 @@ export const WORKGROUP = 64;
 /** Workgroups of a dispatch along an axis: what every adapter allows. */
 export const MOST_WORKGROUPS = 65535;
 
-/**
- * Inputs a kernel may have: eight storage bindings are what every adapter
- * allows, one is the result and one is for flags.
- */
-export const MOST_INPUTS = 6;
+/** A result of a kernel. */
+export interface Result {
+  /** Its number. */
+  readonly number: number;
+  /** Its shape and type. */
+  readonly spec: Spec;
+}
 
 /** One dispatch: a shader, what it reads and what it writes. */
 export interface Kernel {
   /** What it computes, such as `matmul float[3, 4]`, for errors. */
   readonly name: string;
-  /** The shader. Bindings: the inputs, the result, the flags if it has them. */
+  /** The shader. */
   readonly code: string;
+  /** Numbers of what is bound, in order; the flags come behind, if it has them. */
+  readonly bindings: readonly number[];
   /** Numbers of the results it reads. */
   readonly inputs: readonly number[];
-  /** Number of the result that it writes. */
-  readonly output: number;
-  /** Shape and type of the result. */
-  readonly spec: Spec;
+  /** What it writes. */
+  readonly results: readonly Result[];
   /** Workgroups it needs. */
   readonly workgroups: number;
-  /** Whether the result must be zero before it runs. */
+  /** Whether the results must be zero before it runs. */
   readonly clear: boolean;
   /** Whether it raises flags: for an index outside its table. */
   readonly flags: boolean;
@@ -50,16 +52,32 @@ export type Work =
   | { readonly workgroups: number; readonly lanes: number };
 
 /** What a kernel is made of. */
-export interface KernelSource {
+export interface KernelSource extends Body {
+  /** What it writes as `result`. */
+  readonly output: number;
+  readonly spec: Spec;
+}
+
+/** What a kernel of several results is made of. */
+export interface GroupSource extends Body {
+  /**
+   * What it writes, by the names of the bindings; one that is written where an
+   * input lies has the input's name.
+   */
+  readonly results: readonly (Result & {
+    readonly name: string;
+    readonly type: string;
+  })[];
+}
+
+/** What all kernels are made of. */
+interface Body {
   readonly name: string;
   /** Numbers and types of what it reads as `in0`, `in1`, ... */
   readonly inputs: readonly {
     readonly number: number;
     readonly type: string;
   }[];
-  /** What it writes as `result`. */
-  readonly output: number;
-  readonly spec: Spec;
   /** The functions of `FUNCTIONS` that it calls. */
   readonly functions: Iterable<string>;
   /** How its work is cut up. */
@@ -75,11 +93,23 @@ export function typeOf(dtype: DType): string {
   return dtype === "float" ? "f32" : dtype === "int" ? "i32" : "u32";
 }
 
-/** Puts a kernel together. */
+/** Puts a kernel of one result together. */
 export function assemble(source: KernelSource): Kernel {
-  const { inputs, spec, work, flags = false } = source;
-  const types = [...inputs.map(({ type }) => type), typeOf(spec.dtype)];
-  const names = [...inputs.map((_, i) => `in${i}`), "result"];
+  const { output: number, spec } = source;
+  const type = typeOf(spec.dtype);
+  return assembleGroup({
+    ...source,
+    results: [{ number, spec, type, name: "result" }],
+  });
+}
+
+/** Puts a kernel together. */
+export function assembleGroup(source: GroupSource): Kernel {
+  const { inputs, work, flags = false } = source;
+  const names = inputs.map((_, i) => `in${i}`);
+  const own = source.results.filter(({ name }) => !names.includes(name));
+  const types = [...inputs, ...own].map(({ type }) => type);
+  names.push(...own.map(({ name }) => name));
   if (flags) {
     types.push("u32");
     names.push("flags");
@@ -115,9 +145,9 @@ ${source.body}
   return {
     name: source.name,
     code,
+    bindings: [...inputs, ...own].map(({ number }) => number),
     inputs: inputs.map(({ number }) => number),
-    output: source.output,
-    spec,
+    results: source.results.map(({ number, spec }) => ({ number, spec })),
     workgroups,
     clear: source.clear ?? false,
     flags,

@@ -113,7 +113,8 @@ export function workOf(
       const { operation } = instructions[operand];
       const single = operation.kind === "constant" &&
         operation.data.length === 1;
-      if (single) return;
+      // What the kernel has computed itself it need not read.
+      if (single || results.includes(operand)) return;
       if (!stored[operand]) visit(operand);
       else {
         const count = picks && i === 0 ? sizeOf(shape) : Infinity;
