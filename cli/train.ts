@@ -603,7 +603,7 @@ async function train(
       throw error;
     }
     throw new Failure(
-      `${error.message}; ${
+      `${error.message}${error.message.includes("\n") ? "\n" : "; "}${
         saved === undefined
           ? "no checkpoint was saved yet"
           : `the last checkpoint, of step ${savedStep}, is in ${path}`

@@ -8,10 +8,17 @@ import type { Device, Executable } from "../program/device.ts";
 import type { ProfileListener } from "../program/profile.ts";
 import type { Program } from "../program/program.ts";
 import type { Value } from "../tensor/value.ts";
+import { GpuError } from "./error.ts";
 import { GpuExecutable } from "./executable.ts";
 import { encode, GpuMemory, type Place } from "./memory.ts";
 import type { GpuClock } from "./profile.ts";
+import { describeState } from "./room.ts";
 import type { Kernel } from "./wgsl.ts";
+
+/** What helps where there is not enough memory. */
+const LESS = "\nhelp: reduce the batch size or the model";
+/** How long a loss of the device may take to be told. */
+const LOSS_MILLISECONDS = 200;
 
 /** What is known of the adapter that a device belongs to. */
 export interface AdapterFacts {
@@ -19,19 +26,6 @@ export interface AdapterFacts {
   readonly name: string;
   /** Whether it computes on the processor. */
   readonly software: boolean;
-}
-
-/** What the GPU or its driver refused, or the loss of the device. */
-export class GpuError extends Error {
-  /**
-   * Makes the error.
-   *
-   * @param message What could not be done, why, and what helps.
-   */
-  constructor(message: string) {
-    super(message);
-    this.name = "GpuError";
-  }
 }
 
 /** A device that runs programs on the GPU; `gpuDevice` makes one. */
@@ -51,6 +45,7 @@ export class GpuDevice implements Device {
   readonly #pipelines = new Map<string, GPUComputePipeline>();
   readonly #pending: Promise<GpuError | undefined>[] = [];
   #lost: GpuError | undefined;
+  #refused: GpuError | undefined;
 
   /**
    * @param gpu The WebGPU device.
@@ -73,11 +68,18 @@ export class GpuDevice implements Device {
         `Cannot go on with the GPU: the device was lost (${reason}): ${message}\nhelp: start again from the last checkpoint`,
       );
     });
+    // What is refused outside of `guard` would pass in silence.
+    gpu.addEventListener("uncapturederror", (event) => {
+      const { error } = event as GPUUncapturedErrorEvent;
+      this.#refused ??= new GpuError(
+        `Cannot go on with the GPU: its driver refused a call: ${error.message}`,
+      );
+    });
   }
 
   /** Copies values into buffers of their own. */
   allocate(values: ReadonlyMap<string, Value>): GpuMemory {
-    return new GpuMemory(this, values);
+    return new GpuMemory(this, values, () => describeState(values));
   }
 
   /** Writes the program's kernels and lays out its buffers. */
@@ -92,12 +94,22 @@ export class GpuDevice implements Device {
       ((listener) => new GpuDevice(gpu, adapter, clock, listener));
   }
 
-  /** A buffer that kernels can use. */
-  buffer(what: string, size: number): GPUBuffer {
+  /**
+   * A buffer that kernels can use.
+   *
+   * @param what What it is for.
+   * @param size Its size in bytes.
+   * @param needs More for the error where there is not enough memory.
+   */
+  buffer(
+    what: string,
+    size: number,
+    needs: () => string = () => "",
+  ): GPUBuffer {
     const { maxBufferSize } = this.gpu.limits;
     if (size > maxBufferSize) {
-      throw new RangeError(
-        `Cannot allocate ${what}: ${size} bytes are needed, adapter ${this.adapter.name} allows ${maxBufferSize} in one buffer\nhelp: reduce the batch size or the model`,
+      throw new GpuError(
+        `Cannot allocate ${what}: ${size} bytes are needed, adapter ${this.adapter.name} allows ${maxBufferSize} in one buffer${needs()}${LESS}`,
       );
     }
     return this.guard(
@@ -109,6 +121,7 @@ export class GpuDevice implements Device {
           usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC |
             GPUBufferUsage.COPY_DST,
         }),
+      () => Promise.resolve(needs()),
     );
   }
 
@@ -139,9 +152,12 @@ export class GpuDevice implements Device {
     try {
       await staging.mapAsync(GPUMapMode.READ);
     } catch (error) {
-      // A lost device rejects the mapping; its own message says more.
+      // A lost device rejects the mapping before it is known to be lost.
+      await this.#settle();
       await this.check();
-      throw error;
+      throw new GpuError(
+        `Cannot read from the GPU: ${(error as Error).message}`,
+      );
     }
     use(size === 0 ? new ArrayBuffer(0) : staging.getMappedRange(0, size));
     staging.unmap();
@@ -166,13 +182,17 @@ export class GpuDevice implements Device {
           compute: { module: shader, entryPoint: "main" },
         });
       },
-      async () => {
+      async (told) => {
         this.#pipelines.delete(kernel.code);
         const { messages } = await shader.getCompilationInfo();
         const lines = kernel.code.split("\n");
-        return messages.map(({ lineNum, message }) =>
-          `\nline ${lineNum}: ${lines[lineNum - 1]?.trim() ?? ""}: ${message}`
-        ).join("");
+        return messages.map(({ lineNum, message }) => {
+          const line = lines[lineNum - 1]?.trim() ?? "";
+          // Some drivers show the line in the error itself.
+          return told.includes(line) && told.includes(message.trim())
+            ? ""
+            : `\nline ${lineNum}: ${line}: ${message}`;
+        }).join("");
       },
     );
     this.#pipelines.set(kernel.code, pipeline);
@@ -185,12 +205,12 @@ export class GpuDevice implements Device {
    *
    * @param what What is done, for the error.
    * @param act Does it.
-   * @param more More for the error.
+   * @param more More for an error of this message.
    */
   guard<T>(
     what: string,
     act: () => T,
-    more: () => Promise<string> = () => Promise.resolve(""),
+    more: (told: string) => Promise<string> = () => Promise.resolve(""),
   ): T {
     this.gpu.pushErrorScope("validation");
     this.gpu.pushErrorScope("out-of-memory");
@@ -202,11 +222,11 @@ export class GpuDevice implements Device {
         Promise.all(errors).then(async (found) => {
           const error = found.find((e) => e !== null);
           if (!error) return;
-          const help = error instanceof GPUOutOfMemoryError
-            ? "\nhelp: reduce the batch size or the model"
-            : "";
+          const help = error instanceof GPUOutOfMemoryError ? LESS : "";
           return new GpuError(
-            `Cannot ${what}: ${error.message}${await more()}${help}`,
+            `Cannot ${what}: ${error.message.trim()}${await more(
+              error.message,
+            )}${help}`,
           );
         }),
       );
@@ -216,7 +236,19 @@ export class GpuDevice implements Device {
   /** Throws what went wrong since it was last asked. */
   async check(): Promise<void> {
     const found = await Promise.all(this.#pending.splice(0));
-    const error = this.#lost ?? found.find((e) => e !== undefined);
+    const refused = this.#refused;
+    this.#refused = undefined;
+    const error = this.#lost ?? found.find((e) => e !== undefined) ?? refused;
     if (error) throw error;
+  }
+
+  /** Waits until a loss of the device, if there was one, has been told. */
+  async #settle(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await Promise.race([
+      this.gpu.lost,
+      new Promise((resolve) => timer = setTimeout(resolve, LOSS_MILLISECONDS)),
+    ]);
+    clearTimeout(timer);
   }
 }

@@ -27,8 +27,9 @@ import {
   type Place,
 } from "./memory.ts";
 import { KernelTimer, profiledKernels } from "./profile.ts";
+import { describeNeeds, needsOf, requireRoom } from "./room.ts";
 import { schedule } from "./schedule.ts";
-import { gridOf, type Kernel, MOST_WORKGROUPS } from "./wgsl.ts";
+import { gridOf, type Kernel } from "./wgsl.ts";
 
 /** Steps in flight before a run without outputs waits for the GPU. */
 const MOST_IN_FLIGHT = 16;
@@ -85,11 +86,14 @@ export class GpuExecutable implements Executable {
     this.#instructions = instructions;
     this.#kernels = kernels;
     this.bytes = plan.bytes;
-    requireRoom(device, plan, instructions, kernels);
+    const needs = needsOf(scheduled, plan.bytes);
+    const allocate = (what: string, size: number): GPUBuffer =>
+      device.buffer(what, size, () => describeNeeds(needs));
+    requireRoom(device, scheduled, needs);
     this.#pipelines = kernels.map((kernel) => device.pipeline(kernel));
 
     const places: (Place | undefined)[] = [];
-    const block = device.buffer("intermediate results", plan.bytes);
+    const block = allocate("intermediate results", plan.bytes);
     for (const { number, spec } of kernels.flatMap(({ results }) => results)) {
       const offset = plan.offsets.get(number);
       if (offset === undefined) continue;
@@ -110,8 +114,8 @@ export class GpuExecutable implements Executable {
     for (const [result, index] of inPlace) {
       state.set(result, state.get(index)!);
     }
-    layOut(device, "inputs", inputs.map(({ index }) => index));
-    layOut(device, "constants", tables);
+    layOut("inputs", inputs.map(({ index }) => index));
+    layOut("constants", tables);
     for (const index of tables) {
       const { operation, shape, dtype } = instructions[index];
       if (operation.kind !== "constant") continue;
@@ -134,7 +138,7 @@ export class GpuExecutable implements Executable {
         : [{ target, index }];
     });
     this.#flags = kernels.some(({ flags }) => flags)
-      ? { buffer: device.buffer("flags", 4), offset: 0, size: 4 }
+      ? { buffer: allocate("flags", 4), offset: 0, size: 4 }
       : undefined;
     this.#stagingBytes = this.#read.reduce(
       (total, { spec }) => total + bytesOf(spec),
@@ -147,18 +151,14 @@ export class GpuExecutable implements Executable {
       this.#timer = new KernelTimer(device, profiled, clock, listener);
     }
 
-    function layOut(
-      device: GpuDevice,
-      what: string,
-      indices: readonly number[],
-    ): void {
+    function layOut(what: string, indices: readonly number[]): void {
       let end = 0;
       const offsets = indices.map((index) => {
         const start = end;
         end += Math.ceil(bytesOf(instructions[index]) / ALIGNMENT) * ALIGNMENT;
         return start;
       });
-      const buffer = device.buffer(what, end);
+      const buffer = allocate(what, end);
       indices.forEach((index, i) => {
         const size = bytesOf(instructions[index]);
         places[index] = { buffer, offset: offsets[i], size };
@@ -365,46 +365,4 @@ function planKernels(
       [...order].map(([number, place]) => [number, offsets[place]!]),
     ),
   };
-}
-
-/** Checks a program against the adapter's limits before anything is allocated. */
-function requireRoom(
-  device: GpuDevice,
-  plan: { readonly bytes: number },
-  instructions: readonly Instruction[],
-  kernels: readonly Kernel[],
-): void {
-  const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
-  const tensors = [
-    ...kernels.flatMap(({ name, results }) =>
-      results.map(({ spec }) => ({ name, bytes: bytesOf(spec) }))
-    ),
-    ...instructions.filter((i) => i.operation.kind === "input" || isTable(i))
-      .map((i) => ({
-        name: `${i.operation.kind} ${i.dtype}[${i.shape.join(", ")}]`,
-        bytes: bytesOf(i),
-      })),
-  ].sort((a, b) => b.bytes - a.bytes);
-  const largest = tensors.slice(0, 3).map(({ name, bytes }) =>
-    `${name} (${bytes} bytes)`
-  ).join(", ");
-  if (tensors.length && tensors[0].bytes > maxStorageBufferBindingSize) {
-    throw new RangeError(
-      `Cannot load program: adapter ${device.adapter.name} allows tensors of ${maxStorageBufferBindingSize} bytes, the largest are ${largest}\nhelp: reduce the batch size, or split the tensor`,
-    );
-  }
-  if (plan.bytes > maxBufferSize) {
-    throw new RangeError(
-      `Cannot load program: ${plan.bytes} bytes of intermediate results are needed, adapter ${device.adapter.name} allows ${maxBufferSize}; the largest are ${largest}\nhelp: reduce the batch size`,
-    );
-  }
-  for (const { name, workgroups } of kernels) {
-    if (gridOf(workgroups).y > MOST_WORKGROUPS) {
-      throw new RangeError(
-        `Cannot load program: ${name} needs ${workgroups} workgroups, a dispatch has ${
-          MOST_WORKGROUPS ** 2
-        }`,
-      );
-    }
-  }
 }

@@ -79,13 +79,18 @@ export class GpuMemory implements Memory {
   /**
    * @param device Where they live.
    * @param values First values, which fix names and shapes.
+   * @param needs What they need, for the error where there is not enough memory.
    */
-  constructor(device: GpuDevice, values: ReadonlyMap<string, Value>) {
+  constructor(
+    device: GpuDevice,
+    values: ReadonlyMap<string, Value>,
+    needs: () => string,
+  ) {
     this.#device = device;
     for (const [name, { shape, dtype }] of values) {
       const spec = { shape, dtype };
       const size = bytesOf(spec);
-      const buffer = device.buffer(name, size);
+      const buffer = device.buffer(name, size, needs);
       this.#places.set(name, { buffer, offset: 0, size, spec });
     }
     this.write(values);
@@ -122,13 +127,16 @@ export class GpuMemory implements Memory {
     });
     const size = wanted.reduce((total, { place }) => total + place.size, 0);
     const staging = this.#device.staging(size);
-    const encoder = this.#device.gpu.createCommandEncoder();
-    let offset = 0;
-    for (const { place } of wanted) {
-      copy(encoder, place, staging, offset);
-      offset += place.size;
-    }
-    this.#device.gpu.queue.submit([encoder.finish()]);
+    const { gpu } = this.#device;
+    this.#device.guard("read memory", () => {
+      const encoder = gpu.createCommandEncoder();
+      let offset = 0;
+      for (const { place } of wanted) {
+        copy(encoder, place, staging, offset);
+        offset += place.size;
+      }
+      gpu.queue.submit([encoder.finish()]);
+    });
     const values = new Map<string, Value>();
     await this.#device.map(staging, size, (bytes) => {
       let at = 0;

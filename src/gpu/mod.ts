@@ -5,4 +5,5 @@
  */
 
 export * from "./adapter.ts";
-export { type AdapterFacts, GpuError } from "./device.ts";
+export type { AdapterFacts } from "./device.ts";
+export * from "./error.ts";
