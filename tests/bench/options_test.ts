@@ -1,0 +1,47 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { cases } from "../../bench/cases.ts";
+import { HELP, readOptions } from "../../bench/options.ts";
+import { UsageError } from "../../cli/arguments.ts";
+
+/** Names of the cases that a command line chooses. */
+function namesOf(...args: string[]): string[] {
+  const options = readOptions(args);
+  assert(options !== "help");
+  return options.cases.map(({ name }) => name);
+}
+
+Deno.test("readOptions takes all cases and peers by default", () => {
+  assertEquals(namesOf().length, cases.length);
+  const options = readOptions([]);
+  assert(options !== "help");
+  assertEquals([options.device, options.peers], ["gpu", true]);
+});
+
+Deno.test("readOptions chooses cases by names and their first words", () => {
+  assertEquals(namesOf("--only", "matmul"), ["matmul-512", "matmul-1024"]);
+  // In the order of the table; the dashes of `deno task` are passed over.
+  assertEquals(namesOf("--", "--only", "mlp, matmul-512"), [
+    "matmul-512",
+    "mlp",
+  ]);
+});
+
+Deno.test("readOptions refuses what cannot be", () => {
+  for (
+    const [args, message] of [
+      [["--only", "matmul-51"], "did you mean matmul-512?"],
+      [["--only", "mat"], '--only needs names of cases, got "mat"'],
+      [["--only", ""], "--only needs a names, got nothing"],
+      [["mlp"], 'Unexpected argument "mlp"'],
+      [["--json", "--markdown"], "cannot both be given"],
+      [["--device", "tpu"], "--device needs one of gpu"],
+      [["--rounds", "0"], "--rounds needs a whole number of at least 1"],
+      [["--seconds", "0"], "--seconds needs a number above 0"],
+    ] as const
+  ) assertThrows(() => readOptions(args), UsageError, message);
+});
+
+Deno.test("readOptions sends who asks for help to text with all cases", () => {
+  assertEquals(readOptions(["--help"]), "help");
+  for (const { name } of cases) assert(HELP.includes(name), name);
+});
