@@ -14,7 +14,7 @@ import { foldWindowsKernel } from "./fold_windows.ts";
 import { kernelGradientKernels } from "./kernel_gradient.ts";
 import { matmulKernels } from "./matmul.ts";
 import { argmaxKernel, reductionKernels } from "./reduction.ts";
-import { scatterKernel } from "./scatter.ts";
+import { scatterKernels } from "./scatter.ts";
 import type { Kernel } from "./wgsl.ts";
 
 /** A program as kernels. */
@@ -79,7 +79,7 @@ function kernelsOf(scene: Scene, results: readonly number[]): Kernel[] {
     case "fold-windows":
       return [foldWindowsKernel(scene, index)];
     case "scatter-add-rows":
-      return [nothing ? zeros(scene, index) : scatterKernel(scene, index)];
+      return nothing ? [zeros(scene, index)] : scatterKernels(scene, index);
     default:
       return [elementwiseKernel(scene, results)];
   }

@@ -362,9 +362,25 @@ export function operationTests(test: DeviceTest): void {
       take: takeRows(table, indices),
       "take from a sum": takeRows(add(table, 1), reshape(indices, [8, 5])),
     }, 1);
-    await assertAgrees(device, {
-      scatter: scatterAddRows(floatTensor([40, 5], 2), indices, 11),
-    }, 16);
+    for (
+      const [count, height, width] of [
+        [40, 11, 5],
+        [1, 1, 1],
+        [7, 1, 3],
+        [300, 2, 1],
+        [65, 33, 129],
+        [5, 1000, 8],
+      ]
+    ) {
+      // A row's sum has up to 300 terms.
+      await assertAgrees(device, {
+        [`scatter ${count} to [${height}, ${width}]`]: scatterAddRows(
+          floatTensor([count, width], 2),
+          integers([count], height),
+          height,
+        ),
+      }, 32);
+    }
   });
 
   test("an index outside its table is an error", async (device) => {
