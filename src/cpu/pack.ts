@@ -10,7 +10,6 @@ import type { FunctionBuilder } from "./assembler.ts";
 import {
   type Expression,
   f32,
-  f32x4,
   i32,
   i32x4,
   type Local,
@@ -94,7 +93,7 @@ function packRows(f: FunctionBuilder, strip: Strip): void {
 }
 
 /** The columns of four rows of four numbers. */
-export function transpose(
+function transpose(
   f: FunctionBuilder,
   [a, b, c, d]: readonly Expression<"v128">[],
 ): Local<"v128">[] {
@@ -104,13 +103,4 @@ export function transpose(
     f.let(i32x4.shuffle(x, y, [2, 6, 3, 7]));
   const [ac, bd, ac2, bd2] = [low(a, c), low(b, d), high(a, c), high(b, d)];
   return [low(ac, bd), high(ac, bd), low(ac2, bd2), high(ac2, bd2)];
-}
-
-/** The sums of the numbers of each of four vectors. */
-export function sumLanes(
-  f: FunctionBuilder,
-  vectors: readonly Expression<"v128">[],
-): Expression<"v128"> {
-  const [a, b, c, d] = transpose(f, vectors);
-  return f32x4.add(f32x4.add(a, b), f32x4.add(c, d));
 }

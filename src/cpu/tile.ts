@@ -16,6 +16,7 @@ import {
   type Expression,
   f32x4,
   i32,
+  i32x4,
   type Local,
   type Operand,
   v128,
@@ -164,6 +165,24 @@ export function multiply(
     f.increase(a, aStep);
   } else f.loop(a, a, aEnd, aStep, round);
 }
+
+/** The sum of the lanes of each of four vectors. */
+export function sumLanes(
+  f: FunctionBuilder,
+  [a, b, c, d]: readonly Expression<"v128">[],
+): Expression<"v128"> {
+  const halves = (x: Expression<"v128">, y: Expression<"v128">) =>
+    f.let(f32x4.add(
+      i32x4.shuffle(x, y, [0, 4, 1, 5]),
+      i32x4.shuffle(x, y, [2, 6, 3, 7]),
+    ));
+  const [ac, bd] = [halves(a, c), halves(b, d)];
+  return halves(ac, bd);
+}
+
+/** A mask of the first lanes. */
+export const firstLanes = (count: number): Expression<"v128"> =>
+  i32x4.const([0, 1, 2, 3].map((lane) => lane < count ? -1 : 0));
 
 /** Loads the sums of a tile, each row so many bytes after the one before. */
 export function loadTile(

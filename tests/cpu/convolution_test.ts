@@ -1,0 +1,145 @@
+import { assertEquals } from "@std/assert";
+import { evaluate } from "../../src/reference/evaluate.ts";
+import {
+  conv,
+  convInputGradient,
+  convKernelGradient,
+  type ConvolutionGeometry,
+  type Shape,
+  type Tensor,
+} from "../../src/tensor/mod.ts";
+import { convolutionKernel } from "../../src/cpu/convolution.ts";
+import type { Kernel, Scene } from "../../src/cpu/kernel.ts";
+import { kernelGradientKernels } from "../../src/cpu/kernel_gradient.ts";
+import { GEOMETRIES } from "../tensor/geometries.ts";
+import { floats, integers } from "./operands.ts";
+import { runKernels } from "./run_kernels.ts";
+
+type Case = readonly [Shape, Shape, ConvolutionGeometry];
+
+const geometry = (
+  stride: number,
+  padding: number,
+  dilation = 1,
+  groups = 1,
+): ConvolutionGeometry => ({
+  stride: [stride, stride],
+  padding: [padding, padding],
+  dilation: [dilation, dilation],
+  groups,
+});
+
+/** Every way in which the kernels' code differs. */
+const CASES: readonly Case[] = [
+  ...GEOMETRIES.filter(([image]) => image[0] > 0),
+  // Widths of whole and of broken vectors; channels of whole and uneven tiles.
+  [[2, 3, 8, 8], [16, 3, 3, 3], geometry(1, 1)],
+  [[1, 5, 7, 7], [7, 5, 3, 3], geometry(1, 1)],
+  [[2, 16, 4, 4], [13, 16, 3, 3], geometry(1, 1)],
+  [[1, 2, 5, 3], [4, 2, 3, 3], geometry(1, 1)],
+  [[1, 2, 9, 14], [6, 2, 3, 3], geometry(1, 1)],
+  [[1, 2, 3, 75], [5, 2, 3, 3], geometry(1, 1)],
+  // Kernels of one cell, as they are and with a stride or padding.
+  [[2, 9, 5, 5], [7, 9, 1, 1], geometry(1, 0)],
+  [[2, 9, 6, 6], [7, 9, 1, 1], geometry(2, 0)],
+  [[2, 5, 3, 3], [2, 5, 1, 1], geometry(1, 2)],
+  // Strides, without padding, and with a kernel larger than the image.
+  [[2, 8, 16, 16], [10, 8, 3, 3], geometry(2, 1)],
+  [[1, 3, 15, 13], [4, 3, 7, 7], geometry(2, 3)],
+  [[1, 3, 12, 12], [5, 3, 4, 4], geometry(4, 0)],
+  [[1, 2, 40, 41], [3, 2, 3, 3], geometry(3, 1)],
+  [[2, 4, 9, 9], [5, 4, 3, 3], geometry(1, 0)],
+  [[1, 2, 3, 3], [4, 2, 5, 5], geometry(1, 2)],
+  [[1, 2, 11, 11], [4, 2, 3, 3], geometry(2, 2, 3)],
+  // Groups of few channels, and a kernel for each channel.
+  [[2, 8, 6, 6], [12, 4, 3, 3], geometry(1, 1, 1, 2)],
+  [[2, 6, 9, 9], [6, 1, 3, 3], geometry(1, 1, 1, 6)],
+  [[1, 3, 8, 8], [6, 1, 5, 5], geometry(2, 2, 1, 3)],
+  [[1, 6, 8, 8], [9, 2, 3, 3], geometry(1, 1, 1, 3)],
+  // Sums that wait in the result, and bands of rows.
+  [[1, 150, 8, 8], [7, 150, 3, 3], geometry(1, 1)],
+  [[1, 150, 9, 7], [7, 150, 3, 3], geometry(2, 1)],
+  [[1, 650, 3, 3], [5, 650, 1, 1], geometry(1, 0)],
+  [[1, 20, 60, 60], [6, 20, 3, 3], geometry(1, 1)],
+];
+
+const one = (make: (scene: Scene, index: number) => Kernel) =>
+(
+  scene: Scene,
+  index: number,
+): Kernel[] => [make(scene, index)];
+
+/** The kernels give exactly the reference's numbers, however they are cut. */
+async function assertExact(
+  result: Tensor,
+  make: (scene: Scene, index: number) => Kernel[],
+  what: string,
+): Promise<void> {
+  const expected = [...(await evaluate(result)).data];
+  for (const cuts of [1, 3]) {
+    assertEquals([...runKernels(result, make, cuts)], expected, what);
+  }
+}
+
+const title = ([image, kernel, { stride, padding, dilation, groups }]: Case) =>
+  `[${image}] * [${kernel}], stride ${stride}, padding ${padding}, dilation ${dilation}, groups ${groups}`;
+
+Deno.test("convolutionKernel gives the reference's numbers", async () => {
+  for (const each of CASES) {
+    const [image, kernel, options] = each;
+    const y = conv(integers(image), integers(kernel, 2), options);
+    await assertExact(y, one(convolutionKernel), title(each));
+  }
+});
+
+Deno.test("convolutionKernel gives the reference's gradient of the input", async () => {
+  for (const each of CASES) {
+    const [image, kernel, options] = each;
+    const w = integers(kernel, 2);
+    const { shape } = conv(integers(image), w, options);
+    const dx = convInputGradient(integers(shape, 3), w, image, options);
+    await assertExact(dx, one(convolutionKernel), title(each));
+  }
+});
+
+Deno.test("kernelGradientKernels give the reference's gradient of the kernel", async () => {
+  const long: readonly Case[] = [
+    // Parts, several chunks in a part, and blocks of channels.
+    [[3, 3, 40, 40], [7, 3, 3, 3], geometry(1, 1)],
+    [[40, 2, 8, 8], [4, 2, 3, 3], geometry(1, 1)],
+    [[70, 3, 7, 7], [5, 3, 1, 1], geometry(1, 0)],
+    [[20, 37, 8, 8], [5, 37, 3, 3], geometry(1, 1)],
+    [[5, 3, 50, 50], [2, 3, 3, 3], geometry(1, 0)],
+    [[3, 1, 101, 101], [1, 1, 3, 3], geometry(2, 1)],
+  ];
+  for (const each of [...CASES, ...long]) {
+    const [image, kernel, options] = each;
+    const x = integers(image);
+    const { shape } = conv(x, integers(kernel), options);
+    const dy = integers(shape, 3);
+    const dw = convKernelGradient(x, dy, kernel, options);
+    await assertExact(dw, kernelGradientKernels, title(each));
+  }
+});
+
+Deno.test("convolutionKernel gives the same bits however the work is cut", () => {
+  const y = conv(
+    floats([3, 70, 9, 9]),
+    floats([20, 70, 3, 3], 2),
+    geometry(1, 1),
+  );
+  const whole = runKernels(y, one(convolutionKernel), 1);
+  for (const cuts of [2, 3, 16, 1000]) {
+    assertEquals(runKernels(y, one(convolutionKernel), cuts), whole);
+  }
+});
+
+Deno.test("kernelGradientKernels give the same bits however the work is cut", () => {
+  const options = geometry(1, 1);
+  const [x, dy] = [floats([5, 40, 20, 20]), floats([5, 20, 20, 20], 2)];
+  const dw = convKernelGradient(x, dy, [20, 40, 3, 3], options);
+  const whole = runKernels(dw, kernelGradientKernels, 1);
+  for (const cuts of [2, 3, 16, 1000]) {
+    assertEquals(runKernels(dw, kernelGradientKernels, cuts), whole);
+  }
+});
