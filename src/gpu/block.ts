@@ -1,132 +1,88 @@
 /**
- * Blocks of a matrix product's operands: 4 numbers along the operand's side of
- * the result by 4 along the sum, read as vectors of 4 where the operand's layout
- * has 4 neighbours in a row in either direction.
+ * Blocks of the two sides of a product: 4 numbers along the side by 4 steps of the
+ * sum, read as vectors of 4 where the numbers lie so that 4 neighbours in either
+ * direction are in a row. Where a block lies is worked out once, before the sum; in
+ * the sum only a distance is added that is the same for all lanes.
  *
  * @module
  */
 
-import type { Shape } from "../tensor/value.ts";
-import { placeOf } from "./strides.ts";
-
-/** Which 4 neighbours of an operand are read together. */
+/** Which 4 neighbours of a side are read together. */
 export type Vector = "along" | "step" | "none";
 
-/** An operand of a product. */
+/** A side of a product: the rows or the columns of the result. */
 export interface Side {
   /** Its binding: of vec4f, unless `vector` is none. */
   readonly name: string;
-  /** Shape of the batch, and how far apart the operand's matrices lie. */
-  readonly batch: Shape;
-  readonly batchStrides: readonly number[];
-  /** Distance between neighbours along the result's side, and its extent. */
-  readonly along: number;
-  readonly extent: number;
-  /** Distance between neighbours along the sum, and its length. */
-  readonly step: number;
-  readonly depth: number;
   /** Which neighbours are read together. */
   readonly vector: Vector;
+  /**
+   * Where a block lies at the first step: of vectors along the side one place, else
+   * a vec4u of the places of the 4 numbers along the side. All places and distances
+   * are counted in elements of the binding.
+   *
+   * @param block Number of the block, a u32 expression, which may be past the end.
+   */
+  readonly place: (block: string) => string;
+  /** Distance from one step to the next; not used for vectors of steps. */
+  readonly step: number;
 }
 
-/** Which 4 neighbours of an operand can be read together. */
-export function vectorOf(side: Omit<Side, "vector">): Vector {
-  const { along, extent, step, depth, batchStrides } = side;
-  const fours = (...numbers: number[]): boolean =>
-    numbers.every((n) => n % 4 === 0);
-  if (!fours(...batchStrides)) return "none";
-  if (along === 1 && fours(extent, step)) return "along";
-  if (step === 1 && fours(depth, along)) return "step";
-  return "none";
+/** Distance from a block to the one 4 steps later. */
+export function blockStep({ vector, step }: Side): number {
+  return vector === "step" ? 1 : 4 * step;
 }
 
-/** Statements that read an operand, block after block along the sum. */
+/** Statements that read a block. */
 export interface BlockReader {
-  /** Finds the first block; `matrix` and `first`, the block's number, are known. */
+  /** What its variables begin with. */
+  readonly prefix: string;
+  /** Finds the block. */
   readonly start: string;
-  /** Reads a block of so many steps: `<prefix>_0` is a vec4f along the side. */
-  readonly read: (steps: number) => string;
-  /** Goes to the next block. */
-  readonly advance: string;
+  /**
+   * Reads so many steps of it: `<prefix>_0`, ... are vec4f along the side.
+   *
+   * @param distance How far from the first step, a u32 expression.
+   */
+  readonly read: (distance: string, steps: number) => string;
 }
 
 /**
- * Reads the blocks of one place along the side.
+ * Reads the blocks at one place along the side.
  *
- * @param side The operand.
- * @param prefix What the variables are called.
- * @param block The place along the side, in blocks; past the end it is the last.
+ * @param side The side.
+ * @param prefix What the variables begin with.
+ * @param block Number of the block, a u32 expression.
  */
 export function blockReader(
   side: Side,
   prefix: string,
   block: string,
 ): BlockReader {
-  const { name, batch, batchStrides, along, extent, step, vector } = side;
-  const unit = vector === "none" ? 1 : 4;
-  const matrix = placeOf("matrix", batch, batchStrides.map((s) => s / unit));
-  const at = `${prefix}_at`;
-  const names = (steps: number): string[] =>
-    Array.from({ length: steps }, (_, k) => `${prefix}_${k}`);
-  if (vector === "along") {
-    return {
-      start: `var ${at} = ${matrix} + first * ${step}u + min(${block}, ${
-        extent / 4 - 1
-      }u);`,
-      read: (steps) =>
-        names(steps).map((n, k) =>
-          `  let ${n} = ${name}[${at} + ${k * step / 4}u];`
-        ).join("\n"),
-      advance: `  ${at} += ${step}u;`,
-    };
-  }
-  const places = `min((${block}) * 4u + vec4u(0u, 1u, 2u, 3u), vec4u(${
-    extent - 1
-  }u))`;
-  if (vector === "step") {
-    return {
-      start: `var ${at} = ${matrix} + first + ${places} * ${along / 4}u;`,
-      read: (steps) =>
-        [..."xyzw"].map((c) => `  let ${at}_${c} = ${name}[${at}.${c}];`)
-          .concat(
-            names(steps).map((n, k) =>
-              `  let ${n} = vec4f(${
-                [..."xyzw"].map((c) => `${at}_${c}.${"xyzw"[k]}`).join(", ")
-              });`
-            ),
-          ).join("\n"),
-      advance: `  ${at} += vec4u(1u);`,
-    };
-  }
-  return {
-    start: `var ${at} = ${matrix} + first * ${
-      4 * step
-    }u + ${places} * ${along}u;`,
-    read: (steps) =>
-      names(steps).map((n, k) =>
-        `  let ${n} = vec4f(${
-          [..."xyzw"].map((c) => `${name}[${at}.${c} + ${k * step}u]`)
-            .join(", ")
-        });`
-      ).join("\n"),
-    advance: `  ${at} += vec4u(${4 * step}u);`,
-  };
-}
-
-/** Adds the products of blocks `a0`, `a1`, ... down and `b0`, ... across to the sums. */
-export function multiplyBlocks(
-  tall: number,
-  wide: number,
-  steps: number,
-): string {
-  const lines: string[] = [];
-  for (let k = 0; k < steps; k++) {
-    for (let i = 0; i < tall * 4; i++) {
-      for (let j = 0; j < wide; j++) {
-        const row = `a${Math.floor(i / 4)}_${k}.${"xyzw"[i % 4]}`;
-        lines.push(`  sum${i}_${j} += ${row} * b${j}_${k};`);
-      }
+  const { name, vector, place, step } = side;
+  const start = `let ${prefix}_at = ${place(block)};`;
+  const number = (c: string, distance: string): string =>
+    `${name}[${prefix}_at${c} + ${distance}]`;
+  const four = (write: (c: string) => string): string =>
+    `vec4f(${[..."xyzw"].map(write).join(", ")})`;
+  const read = (distance: string, steps: number): string => {
+    const lines = Array.from({ length: steps }, (_, k) => {
+      const far = k === 0 ? distance : `${distance} + ${k * step}u`;
+      const value = vector === "along"
+        ? number("", far)
+        : vector === "none"
+        ? four((c) => number(`.${c}`, far))
+        : four((c) => `${prefix}_${c}.${"xyzw"[k]}`);
+      return `  let ${prefix}_${k} = ${value};`;
+    });
+    if (vector === "step") {
+      lines.unshift(
+        ...[..."xyzw"].map((c) =>
+          `  let ${prefix}_${c} = ${number(`.${c}`, distance)};`
+        ),
+      );
     }
-  }
-  return lines.join("\n");
+    return lines.join("\n");
+  };
+  return { prefix, start, read };
 }

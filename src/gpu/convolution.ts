@@ -5,14 +5,14 @@
  * is written to memory.
  *
  * Bindings: the image (x, or dy for the gradient), the kernel w, the result.
- * A lane computes a tile in registers (`tile.ts`). Which cells its positions see is
+ * A lane computes a tile in registers (`gather.ts`). Which cells its positions see is
  * worked out once for each of the kernel's cells, outside the loop over channels.
  *
  * @module
  */
 
 import { nameOf, type Scene } from "./elementwise.ts";
-import { columnsOf, eachRow, gather, storeTile, tilingOf } from "./tile.ts";
+import { columnsOf, eachRow, gather, storeTile, tilingOf } from "./gather.ts";
 import { assemble, bindFloats, type Kernel } from "./wgsl.ts";
 
 /** The kernel of `conv` or `conv-input-gradient`. */

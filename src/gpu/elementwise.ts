@@ -26,6 +26,8 @@ export { nameOf };
 
 /** What is known of a program while its kernels are written. */
 export interface Scene extends Omit<Fused, "outputs"> {
+  /** Whether the adapter computes on the processor. */
+  readonly software: boolean;
   /** A number for a result between two kernels of one instruction. */
   scratch(): number;
 }

@@ -79,6 +79,7 @@ export class GpuExecutable implements Executable {
       program,
       maxStorageBuffersPerShaderStage,
       targets,
+      device.adapter.software,
     );
     const { instructions, outputs, kernels, inPlace } = scheduled;
     const plan = planKernels(outputs, kernels, inPlace);

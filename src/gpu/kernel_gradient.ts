@@ -3,7 +3,7 @@
  * matrix product: rows are output channels, columns the entries (c, i, j) of a
  * kernel, and the sum runs over the samples and positions.
  *
- * Bindings: x, dy, the result. A lane computes a tile in registers (`tile.ts`). The
+ * Bindings: x, dy, the result. A lane computes a tile in registers (`gather.ts`). The
  * sum is long and the result small, so it is split into parts, each a range of
  * the rows of the output of all samples; a second kernel adds the parts in order.
  *
@@ -11,15 +11,8 @@
  */
 
 import { nameOf, type Scene } from "./elementwise.ts";
-import {
-  columnsOf,
-  eachRow,
-  gather,
-  joinParts,
-  partsOf,
-  storeTile,
-  tilingOf,
-} from "./tile.ts";
+import { columnsOf, eachRow, gather, storeTile, tilingOf } from "./gather.ts";
+import { joinParts, partsOf } from "./tile.ts";
 import { assemble, bindFloats, type Kernel } from "./wgsl.ts";
 
 /** The kernels of `conv-kernel-gradient`. */

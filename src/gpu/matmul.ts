@@ -2,21 +2,64 @@
  * Matrix products: [..., M, K] x [..., K, N] -> [..., M, N]. Transposed and
  * broadcast operands are read where they lie.
  *
- * Bindings: a, b, the result. A lane computes a tile of up to 8 x 8 in
- * registers, from blocks of 4 along its side and 4 along K (`block.ts`). The
- * lanes of a workgroup lie along the longer side of the result, M or N. Where
- * the result is small and K long, parts of K are summed apart and joined in
- * order, which takes memory for each part.
+ * Bindings: a, b, the result. A lane computes a tile in registers (`tile.ts`), from
+ * blocks of 4 along its side and 4 along K (`block.ts`). The lanes of a workgroup
+ * lie along the side of the result, M or N, that leaves fewer of them idle. Where
+ * the result is small and K long, parts of K are summed apart and joined in order,
+ * which takes memory for each part.
  *
  * @module
  */
 
 import { stridedView } from "../program/strides.ts";
-import { sizeOf } from "../tensor/value.ts";
-import { blockReader, multiplyBlocks, type Side, vectorOf } from "./block.ts";
+import { type Shape, sizeOf } from "../tensor/value.ts";
+import { blockStep, type Side, type Vector } from "./block.ts";
 import { nameOf, type Scene } from "./elementwise.ts";
-import { joinParts, partsOf } from "./tile.ts";
-import { assemble, bindFloats, type Kernel } from "./wgsl.ts";
+import { placeOf } from "./strides.ts";
+import { joinParts, multiply, partsOf, storeTile, tilingOf } from "./tile.ts";
+import { assembleGroup, bindFloats, type Kernel } from "./wgsl.ts";
+
+/** How an operand's numbers lie. */
+interface Layout {
+  /** Shape of the batch, and how far apart the operand's matrices lie. */
+  readonly batch: Shape;
+  readonly batchStrides: readonly number[];
+  /** Distance between neighbours along the result's side, and its extent. */
+  readonly along: number;
+  readonly extent: number;
+  /** Distance between neighbours along the sum, and its length. */
+  readonly step: number;
+  readonly depth: number;
+}
+
+/** Which 4 neighbours of an operand can be read together. */
+function vectorOf(layout: Layout): Vector {
+  const { batchStrides, along, extent, step, depth } = layout;
+  const fours = (...numbers: number[]): boolean =>
+    numbers.every((n) => n % 4 === 0);
+  if (!fours(...batchStrides)) return "none";
+  if (along === 1 && fours(extent, step)) return "along";
+  if (step === 1 && fours(depth, along)) return "step";
+  return "none";
+}
+
+/** An operand as a side of the product; `matrix` is known. */
+function sideOf(layout: Layout, name: string, vector: Vector): Side {
+  const { batch, batchStrides, along, extent, step } = layout;
+  const unit = vector === "none" ? 1 : 4;
+  const matrix = placeOf("matrix", batch, batchStrides.map((s) => s / unit));
+  return {
+    name,
+    vector,
+    step: vector === "along" ? step / 4 : step,
+    place: (block) =>
+      vector === "along"
+        ? `${matrix} + min(${block}, ${extent / 4 - 1}u)`
+        : `${matrix} + min((${block}) * 4u + vec4u(0u, 1u, 2u, 3u), vec4u(${
+          extent - 1
+        }u)) * ${along / unit}u`,
+  };
+}
 
 /** The kernels of `matmul`. */
 export function matmulKernels(scene: Scene, index: number): Kernel[] {
@@ -30,8 +73,7 @@ export function matmulKernels(scene: Scene, index: number): Kernel[] {
   const { inputs, names } = bindFloats(
     views.map(({ base }) => scene.roots[base]),
   );
-  const bare = views.map(({ strides }, i) => ({
-    name: names[i],
+  const layouts = views.map(({ strides }, i): Layout => ({
     batch,
     batchStrides: strides.slice(0, -2),
     along: strides.at(i === 0 ? -2 : -1)!,
@@ -39,88 +81,73 @@ export function matmulKernels(scene: Scene, index: number): Kernel[] {
     extent: i === 0 ? height : width,
     depth,
   }));
-  const vectors = bare.map(vectorOf);
+  const vectors = layouts.map(vectorOf);
   // A matrix times itself is one binding, which has one type.
-  const alone = inputs.length === 1 &&
-    vectors.some((vector) => vector === "none");
-  const sides = bare.map((side, i): Side => ({
-    ...side,
-    vector: alone ? "none" : vectors[i],
-  }));
+  if (inputs.length === 1 && vectors.includes("none")) vectors.fill("none");
+  const sides = layouts.map((l, i) => sideOf(l, names[i], vectors[i]));
   inputs.forEach((input, i) => {
-    if (sides[i].vector !== "none") input.type = "vec4f";
+    if (vectors[i] !== "none") input.type = "vec4f";
   });
 
-  // The result's strides along both sides.
-  const apart = [width, 1];
-  const [d, a] = height > width ? [1, 0] : [0, 1];
-  const [down, across] = [sides[d], sides[a]];
-  const tall = down.extent > 4 ? 2 : 1;
-  const wide = across.extent > 32 ? 2 : 1;
-  const lanes = [8, 16, 32].find((n) => n * wide * 4 >= across.extent) ?? 64;
-  const tilesDown = Math.ceil(down.extent / (tall * 4));
-  const tilesAcross = Math.ceil(across.extent / (lanes * wide * 4));
-  const tiles = matrices * tilesDown * tilesAcross;
+  const steps = matrices * depth;
+  const upright = tilingOf(height, width, steps, scene.software);
+  const turned = tilingOf(width, height, steps, scene.software);
+  const turn = turned.cost < upright.cost;
+  const tiling = turn ? turned : upright;
+  const [rows, columns] = turn ? [sides[1], sides[0]] : sides;
+  const { down, across, lanes } = tiling;
+  const tiles = matrices * down * across;
   // Parts are of whole blocks; what remains of K goes to the last one.
   const blocks = Math.floor(depth / 4);
   const share = Math.max(1, Math.ceil(blocks / partsOf(tiles, depth)));
   const parts = Math.max(1, Math.ceil(blocks / share));
   const target = parts === 1 ? index : scene.scratch();
+  const spec = parts === 1
+    ? instruction
+    : { shape: [parts, ...shape], dtype: "float" as const };
 
-  const readers = [
-    ...Array.from(
-      { length: tall },
-      (_, i) => blockReader(down, `a${i}`, `down_block + ${i}u`),
-    ),
-    ...Array.from(
-      { length: wide },
-      (_, i) => blockReader(across, `b${i}`, `across_block + ${i * lanes}u`),
-    ),
+  const tile = multiply(tiling, rows, columns);
+  const at = (block: string): [string, string] => [
+    `${block} * ${blockStep(rows)}u`,
+    `${block} * ${blockStep(columns)}u`,
   ];
-  const block = (steps: number): string =>
-    [
-      ...readers.map(({ read }) => read(steps)),
-      multiplyBlocks(tall, wide, steps),
-    ].join("\n");
   const rest = depth % 4;
+  const vector = width % 4 > 0 ? "none" : turn ? "rows" : "columns";
   const body = `let part = group / ${tiles}u;
-let matrix = (group / ${tilesAcross * tilesDown}u) % ${matrices}u;
-let down_block = ((group / ${tilesAcross}u) % ${tilesDown}u) * ${tall}u;
-let across_block = (group % ${tilesAcross}u) * ${lanes * wide}u + lane;
-let first = part * ${share}u;
-let last = min(first + ${share}u, ${blocks}u);
-${readers.map(({ start }) => start).join("\n")}
-${
-    Array.from({ length: tall * 4 }, (_, i) =>
-      Array.from({ length: wide }, (_, j) =>
-        `var sum${i}_${j} = vec4f();`).join(" ")).join("\n")
-  }
-for (var k = first; k < last; k++) {
-${block(4)}
-${readers.map(({ advance }) => advance).join("\n")}
+let matrix = (group / ${down * across}u) % ${matrices}u;
+let down = (group / ${across}u) % ${down}u;
+let across = group % ${across}u;
+${tile.start}
+let last = min(part * ${share}u + ${share}u, ${blocks}u);
+for (var k = part * ${share}u; k < last; k++) {
+${tile.step(at("k"), 4)}
 }
-${rest ? `if (part == ${parts - 1}u) {\n${block(rest)}\n}` : ""}
+${
+    rest
+      ? `if (part == ${parts - 1}u) {\n${tile.step(at(`${blocks}u`), rest)}\n}`
+      : ""
+  }
 let plane = (part * ${matrices}u + matrix) * ${height * width}u;
 ${
-    Array.from({ length: tall * 4 }, (_, i) =>
-      `let row${i} = down_block * 4u + ${i}u;
-if (row${i} < ${down.extent}u) {
-${
-        Array.from({ length: wide }, (_, j) =>
-          [..."xyzw"].map((c, n) => {
-            const column = `(across_block + ${j * lanes}u) * 4u + ${n}u`;
-            return `  if (${column} < ${across.extent}u) { result[plane + row${i} * ${
-              apart[d]
-            }u + (${column}) * ${apart[a]}u] = sum${i}_${j}.${c}; }`;
-          }).join("\n")).join("\n")
-      }
-}`).join("\n")
+    storeTile(tiling, tile, {
+      rows: turn ? width : height,
+      columns: turn ? height : width,
+      place: (row, column) =>
+        turn
+          ? `plane + ${column} * ${width}u + ${row}`
+          : `plane + ${row} * ${width}u + ${column}`,
+      vector,
+    })
   }`;
-  const product = assemble({
+  const product = assembleGroup({
     name: nameOf(instruction),
     inputs,
-    output: target,
-    spec: { shape: [parts, ...shape], dtype: "float" },
+    results: [{
+      number: target,
+      spec,
+      name: "result",
+      type: vector === "none" ? "f32" : "vec4f",
+    }],
     functions: [],
     work: { workgroups: tiles * parts, lanes },
     body,

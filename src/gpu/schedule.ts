@@ -38,17 +38,20 @@ export interface Schedule {
  * @param mostBindings How many storage buffers a kernel may have: by default
  * eight, which every adapter allows.
  * @param targets Output name to the name of the input that it replaces.
+ * @param software Whether the adapter computes on the processor, which is given
+ * larger tiles; by default not.
  */
 export function schedule(
   program: Program,
   mostBindings = 8,
   targets: ReadonlyMap<string, string> = new Map(),
+  software = false,
 ): Schedule {
   // One binding is for a result, one for flags.
   const fused = fuse(program, mostBindings - 2, targets);
   const { instructions, stored, outputs, inPlace, groups } = fused;
   let numbers = instructions.length;
-  const scene: Scene = { ...fused, scratch: () => numbers++ };
+  const scene: Scene = { ...fused, software, scratch: () => numbers++ };
   const kernels = groups.flatMap(({ results }) => kernelsOf(scene, results));
   return { instructions, stored, outputs, inPlace, kernels };
 }

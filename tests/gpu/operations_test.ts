@@ -9,10 +9,20 @@ import {
   sub,
   sum,
 } from "../../src/tensor/mod.ts";
+import { GpuDevice } from "../../src/gpu/device.ts";
 import { operationTests } from "../devices/operations.ts";
+import { productTests } from "../devices/products.ts";
 import { gpuTest } from "./on_gpu.ts";
 
 operationTests(gpuTest);
+
+// Tiles differ between adapters that compute on the processor and others.
+productTests((name, run) =>
+  gpuTest(`${name}, in tiles for the other kind of adapter`, (device) => {
+    const { gpu, adapter } = device;
+    return run(new GpuDevice(gpu, { ...adapter, software: !adapter.software }));
+  })
+);
 
 gpuTest(
   "dispatches past 65,535 workgroups compute every element",

@@ -1,0 +1,117 @@
+/**
+ * Matrix products and convolutions with their gradients, on a device against the
+ * reference: over shapes, transposes and geometries.
+ *
+ * @module
+ */
+
+import {
+  add,
+  broadcastTo,
+  conv,
+  convInputGradient,
+  convKernelGradient,
+  type ConvolutionGeometry,
+  matmul,
+  mul,
+  transpose,
+} from "../../src/tensor/mod.ts";
+import { GEOMETRIES } from "../tensor/geometries.ts";
+import { assertAgrees, type DeviceTest, floatTensor } from "./compare.ts";
+
+/** A geometry that is the same along both axes. */
+export const geometry = (
+  stride: number,
+  padding: number,
+  dilation = 1,
+  groups = 1,
+): ConvolutionGeometry => ({
+  stride: [stride, stride],
+  padding: [padding, padding],
+  dilation: [dilation, dilation],
+  groups,
+});
+
+/** Registers the tests. */
+export function productTests(test: DeviceTest): void {
+  test(
+    "matmul agrees with the reference for all shapes and transposes",
+    async (device) => {
+      const shapes = [
+        [1, 1, 1],
+        [3, 5, 7],
+        [4, 4, 4],
+        [17, 33, 9],
+        [64, 64, 64],
+        [1, 300, 5],
+        [5, 2000, 3],
+        [70, 1, 70],
+        [130, 20, 66],
+        [70, 8, 12],
+        // Large tiles, at whose edges rows and columns are missing.
+        [252, 264, 268],
+        [255, 261, 259],
+        [4100, 340, 12],
+      ];
+      for (const [m, k, n] of shapes) {
+        const a = floatTensor([m, k]), b = floatTensor([k, n], 2);
+        const at = transpose(floatTensor([k, m], 3));
+        const bt = transpose(floatTensor([n, k], 4));
+        await assertAgrees(device, {
+          [`${m} ${k} ${n} nn`]: matmul(a, b),
+          [`${m} ${k} ${n} nt`]: matmul(a, bt),
+          [`${m} ${k} ${n} tn`]: matmul(at, b),
+          [`${m} ${k} ${n} tt`]: matmul(at, bt),
+        }, 60);
+      }
+      const x = floatTensor([2, 3, 5, 4]), y = floatTensor([2, 3, 4, 6], 2);
+      await assertAgrees(device, {
+        batched: matmul(x, y),
+        "with itself": matmul(x, transpose(x)),
+        "of sums": matmul(add(x, 1), mul(y, 2)),
+        "permuted batch": matmul(
+          transpose(floatTensor([5, 2, 3, 4], 3), [1, 2, 0, 3]),
+          y,
+        ),
+        "broadcast batch": matmul(
+          broadcastTo(floatTensor([1, 3, 5, 4], 3), [2, 3, 5, 4]),
+          y,
+        ),
+      }, 60);
+    },
+  );
+
+  test(
+    "convolutions and their gradients agree with the reference",
+    async (device) => {
+      const grid: [number[], number[], ConvolutionGeometry][] = [
+        [[2, 3, 8, 8], [5, 3, 3, 3], geometry(1, 1)],
+        [[2, 3, 9, 7], [4, 3, 3, 3], geometry(2, 1)],
+        [[1, 4, 8, 8], [8, 4, 1, 1], geometry(1, 0)],
+        [[2, 4, 8, 8], [8, 4, 1, 1], geometry(2, 0)],
+        [[1, 2, 9, 9], [3, 2, 3, 3], geometry(1, 2, 2)],
+        [[2, 6, 7, 7], [4, 3, 3, 3], geometry(1, 1, 1, 2)],
+        [[2, 6, 8, 8], [6, 1, 3, 3], geometry(2, 1, 1, 6)],
+        [[1, 1, 5, 5], [1, 1, 5, 5], geometry(1, 0)],
+        [[2, 16, 12, 12], [32, 16, 3, 3], geometry(1, 1)],
+        [[1, 3, 11, 6], [7, 3, 4, 2], {
+          stride: [3, 1],
+          padding: [2, 0],
+          dilation: [1, 2],
+          groups: 1,
+        }],
+      ];
+      for (const [image, kernel, how] of [...GEOMETRIES, ...grid]) {
+        const x = floatTensor(image), w = floatTensor(kernel, 2);
+        const y = conv(x, w, how);
+        const dy = floatTensor(y.shape, 3);
+        const name = `[${image}] * [${kernel}] ${JSON.stringify(how)}`;
+        await assertAgrees(device, {
+          [`${name}: conv`]: y,
+          [`${name}: input gradient`]: convInputGradient(dy, w, image, how),
+          [`${name}: kernel gradient`]: convKernelGradient(x, dy, kernel, how),
+        }, 60);
+      }
+    },
+  );
+}
