@@ -63,38 +63,39 @@ function columns(rows: readonly (readonly string[])[]): string[] {
 export function profileTable(profile: Profile, rows: number = ROWS): string {
   const totals = profile.totals();
   const all = profile.milliseconds;
-  const cells = (count: number, milliseconds: number, rates: string[]) => [
+  const cells = (count: number, milliseconds: number, longest: number) => [
     digits(milliseconds),
     share(milliseconds, all),
     whole(count),
     digits(milliseconds / count),
-    ...rates,
+    digits(longest),
   ];
   const rate = (amount: number, milliseconds: number): string =>
     milliseconds > 0 ? digits(amount / milliseconds / 1e6) : "?";
   const table = [
-    ["total ms", "share", "count", "mean ms", "GFLOP/s", "GB/s", "kernel"],
+    ["total ms", "share", "count", "mean ms", "longest"]
+      .concat("GFLOP/s", "GB/s", "kernel"),
     ...totals.slice(0, rows).map((total) => {
-      const { name, operations, count, milliseconds, flops, bytes } = total;
+      const { name, operations, count, milliseconds, longest } = total;
       const others = operations.filter((kind) => !name.startsWith(`${kind} `));
       return [
-        ...cells(count, milliseconds, [
-          rate(flops * count, milliseconds),
-          rate(bytes * count, milliseconds),
-        ]),
+        ...cells(count, milliseconds, longest),
+        rate(total.flops * count, milliseconds),
+        rate(total.bytes * count, milliseconds),
         others.length === 0 ? name : `${name} with ${others.join(", ")}`,
       ];
     }),
   ];
   const rest = totals.slice(rows);
   if (rest.length > 0) {
-    let count = 0, milliseconds = 0;
+    let count = 0, milliseconds = 0, longest = 0;
     for (const total of rest) {
       count += total.count;
       milliseconds += total.milliseconds;
+      longest = Math.max(longest, total.longest);
     }
     const name = `${rest.length} other kernels`;
-    table.push([...cells(count, milliseconds, ["", ""]), name]);
+    table.push([...cells(count, milliseconds, longest), "", "", name]);
   }
   const between = Math.max(0, profile.span - all);
   return [

@@ -50,8 +50,9 @@ const INSTALL =
  * A device that runs programs on the GPU, in float32, through WebGPU.
  *
  * An index outside its table, which the reference device reports before the
- * state changes, is reported here after the state has changed: with the outputs
- * of the step, or some steps later where a step has none.
+ * state changes, is reported here with the outputs of the step, or some steps
+ * later where a step has none. Until then its row is NaN, so that a training step
+ * with such an index fails, and leaves the state of the run as it was.
  *
  * @param options Which adapters are taken.
  * @returns The device.

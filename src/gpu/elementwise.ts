@@ -156,13 +156,23 @@ export class Expression {
         return this.#windows(operation, a, at, shape);
       case "take-rows": {
         const [rows, width] = instructions[a].shape;
-        const row = this.element(b, this.name(`${at} / ${width}u`));
-        this.requireRow(index, row, rows);
+        const place = this.name(`${at} / ${width}u`);
+        const row = this.element(b, place);
+        const outside = this.name(`${row} < 0i || ${row} >= ${rows}i`);
+        this.flags = true;
+        this.functions.add("raise");
+        this.lines.push(
+          `  if (${outside}) { raise(${index}u, ${row}, ${place}); }`,
+        );
         const safe = `clamp(${row}, 0i, ${Math.max(rows - 1, 0)}i)`;
-        return this.element(
+        const number = this.element(
           a,
           this.name(`u32(${safe}) * ${width}u + ${at} % ${width}u`),
         );
+        // So a training step with a wrong index is one that fails.
+        return dtype === "float"
+          ? `select(${number}, ${literal(NaN, dtype)}, ${outside})`
+          : number;
       }
       default:
         return this.#scalar(
@@ -173,14 +183,6 @@ export class Expression {
           instructions[a].dtype,
         );
     }
-  }
-
-  /** Raises a flag, the number of the instruction, where there is no such row. */
-  requireRow(index: number, row: string, rows: number): void {
-    this.flags = true;
-    this.lines.push(
-      `  if (${row} < 0i || ${row} >= ${rows}i) { flags[0] = ${index + 1}u; }`,
-    );
   }
 
   #pad(

@@ -31,6 +31,9 @@ import { describeNeeds, needsOf, requireRoom } from "./room.ts";
 import { schedule } from "./schedule.ts";
 import { gridOf, type Kernel } from "./wgsl.ts";
 
+/** Flags: how many indices were outside; the first one's instruction, value, place. */
+const FLAGS_BYTES = 4 * ELEMENT_BYTES;
+
 /** Steps in flight before a run without outputs waits for the GPU. */
 const MOST_IN_FLIGHT = 16;
 
@@ -139,11 +142,15 @@ export class GpuExecutable implements Executable {
         : [{ target, index }];
     });
     this.#flags = kernels.some(({ flags }) => flags)
-      ? { buffer: allocate("flags", 4), offset: 0, size: 4 }
+      ? {
+        buffer: allocate("flags", FLAGS_BYTES),
+        offset: 0,
+        size: FLAGS_BYTES,
+      }
       : undefined;
     this.#stagingBytes = this.#read.reduce(
       (total, { spec }) => total + bytesOf(spec),
-      ELEMENT_BYTES,
+      FLAGS_BYTES,
     );
     this.#staging = device.staging(this.#stagingBytes);
     const { clock, listener } = device;
@@ -208,17 +215,17 @@ export class GpuExecutable implements Executable {
     await this.#timer?.report();
     if (!reads) return new Map();
     const results = new Map<string, Value>();
-    let flag = 0;
+    let flags: readonly number[] = [];
     await this.#device.map(this.#staging, this.#stagingBytes, (bytes) => {
-      [flag] = new Uint32Array(bytes, 0, 1);
-      let offset = ELEMENT_BYTES;
+      flags = [...new Int32Array(bytes, 0, FLAGS_BYTES / ELEMENT_BYTES)];
+      let offset = FLAGS_BYTES;
       for (const { name, spec } of this.#read) {
         results.set(name, decode(spec, bytes, offset));
         offset += bytesOf(spec);
       }
     });
     this.#inFlight = 0;
-    if (flag > 0) this.#reportIndex(flag - 1);
+    if (flags[0] !== 0) this.#reportIndex(flags);
     return results;
   }
 
@@ -289,7 +296,7 @@ export class GpuExecutable implements Executable {
       copy(encoder, this.#flags, this.#staging, 0);
       encoder.clearBuffer(this.#flags.buffer);
     }
-    let offset = ELEMENT_BYTES;
+    let offset = FLAGS_BYTES;
     for (const { index, spec } of this.#read) {
       copy(encoder, this.#place(memory, index), this.#staging, offset);
       offset += bytesOf(spec);
@@ -319,15 +326,14 @@ export class GpuExecutable implements Executable {
     throw new RangeError(`Cannot run program: no state ${target} to replace`);
   }
 
-  #reportIndex(index: number): never {
-    const { operation, operands, shape } = this.#instructions[index];
-    const rows = operation.kind === "take-rows"
-      ? this.#instructions[operands[0]].shape[0]
-      : shape[0];
+  #reportIndex([, instruction, index, place]: readonly number[]): never {
+    const { operation, operands, shape } = this.#instructions[instruction];
+    const taken = operation.kind === "take-rows";
+    const [rows] = taken ? this.#instructions[operands[0]].shape : shape;
     throw new RangeError(
       `Cannot ${
-        operation.kind === "take-rows" ? "take rows" : "scatter-add rows"
-      }: an index is outside the table of ${rows} rows`,
+        taken ? "take rows" : "scatter-add rows"
+      }: index ${index} at place ${place} is outside the table of ${rows} rows`,
     );
   }
 }

@@ -200,33 +200,38 @@ export function profiledKernels(
       ) => [number, sizeOf(spec.shape)] as const)
     ),
   );
-  const finals = new Map(
+  const elements = (numbers: readonly number[]): number =>
+    numbers.reduce(
+      (sum, i) => sum + (between.get(i) ?? sizeOf(instructions[i].shape)),
+      0,
+    );
+  // A kernel that reads nothing else joins parts of what its results are.
+  const joins = (inputs: readonly number[]): boolean =>
+    inputs.length > 0 && inputs.every((i) => between.has(i));
+  const wholes = new Map(
     kernels.flatMap(({ inputs, results }) =>
-      inputs.filter((i) => between.has(i)).map((i, k) =>
-        [i, results[k].number] as const
-      )
+      joins(inputs) ? inputs.map((i, k) => [i, results[k].number] as const) : []
     ),
   );
   return kernels.map(({ name, inputs, results }) => {
-    const sizes = results.map(({ spec }) => sizeOf(spec.shape));
-    const size = sizes.reduce((total, n) => total + n, 0);
-    const parts = inputs.filter((i) => between.has(i));
-    if (parts.length > 0) {
-      const added = parts.reduce((total, i) => total + between.get(i)!, 0);
-      const bytes = (added + size) * ELEMENT_BYTES;
-      return { name, operations: [], flops: added, bytes };
+    const numbers = results.map(({ number }) => number);
+    const moved = (elements(inputs) + elements(numbers)) * ELEMENT_BYTES;
+    if (joins(inputs)) {
+      return { name, operations: [], flops: elements(inputs), bytes: moved };
     }
-    const whole = results.map(({ number }) => finals.get(number) ?? number);
+    const whole = numbers.map((number) => wholes.get(number) ?? number);
+    // What only prepares another kernel's work has no arithmetic of the program.
+    if (whole.some((number) => between.has(number))) {
+      return { name, operations: [], flops: 0, bytes: moved };
+    }
     const { flops, bytes, operations } = workOf(
       instructions,
       stored,
       whole,
       () => ELEMENT_BYTES,
     );
-    const rest = whole.reduce(
-      (total, i) => total - sizeOf(instructions[i].shape),
-      size,
-    );
-    return { name, operations, flops, bytes: bytes + rest * ELEMENT_BYTES };
+    const more = elements(numbers) - elements(whole) +
+      elements(inputs.filter((i) => between.has(i)));
+    return { name, operations, flops, bytes: bytes + more * ELEMENT_BYTES };
   });
 }

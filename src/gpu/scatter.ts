@@ -35,13 +35,13 @@ export function scatterKernels(scene: Scene, index: number): Kernel[] {
       inputs: [{ number: indices, type: "i32" }],
       output: sorted,
       spec: { shape: [count + owners + 1], dtype: "int" },
-      functions: [],
+      functions: ["raise"],
       work: { invocations: owners },
       body: `var place = 0u;
 for (var n = 0u; n < ${count}u; n++) {
   let row = u32(in0[n]);
   // What is below 0 is, without a sign, far above.
-  if (row >= ${height}u) { flags[0] = ${index + 1}u; }
+  if (row >= ${height}u) { raise(${index}u, in0[n], n); }
   if (row % ${owners}u < at) { place++; }
 }
 result[${count}u + at] = i32(place);

@@ -111,7 +111,7 @@ export function assembleGroup(source: GroupSource): Kernel {
   const types = [...inputs, ...own].map(({ type }) => type);
   names.push(...own.map(({ name }) => name));
   if (flags) {
-    types.push("u32");
+    types.push("atomic<u32>");
     names.push("flags");
   }
   // All results lie in one buffer, which a dispatch may use in one way only:
@@ -192,6 +192,13 @@ export function literal(value: number, dtype: DType): string {
  * from bits in a function, since a constant expression must be finite.
  */
 const FUNCTIONS: Readonly<Record<string, string>> = {
+  // The first index outside its table is kept: of which instruction, what, where.
+  raise: `fn raise(instruction: u32, index: i32, place: u32) {
+  if (atomicAdd(&flags[0], 1u) > 0u) { return; }
+  atomicStore(&flags[1], instruction);
+  atomicStore(&flags[2], bitcast<u32>(index));
+  atomicStore(&flags[3], place);
+}`,
   number: "fn number(bits: u32) -> f32 { return bitcast<f32>(bits); }",
   is_nan:
     "fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }",

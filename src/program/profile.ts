@@ -36,6 +36,8 @@ export interface KernelTotal extends ProfiledKernel {
   readonly count: number;
   /** What they took together. */
   readonly milliseconds: number;
+  /** What the longest of them took: often the first, for which drivers compile. */
+  readonly longest: number;
 }
 
 /** An event of the Trace Event Format; times in microseconds. */
@@ -91,7 +93,12 @@ export class Profile {
   readonly #mostTraced: number;
   readonly #totals = new Map<
     string,
-    { kernel: ProfiledKernel; count: number; milliseconds: number }
+    {
+      kernel: ProfiledKernel;
+      count: number;
+      milliseconds: number;
+      longest: number;
+    }
   >();
   readonly #keys = new WeakMap<ProfiledKernel, string>();
   readonly #traced: (readonly KernelTime[])[] = [];
@@ -154,7 +161,11 @@ export class Profile {
       if (total) {
         total.count++;
         total.milliseconds += milliseconds;
-      } else this.#totals.set(key, { kernel, count: 1, milliseconds });
+        total.longest = Math.max(total.longest, milliseconds);
+      } else {
+        const longest = milliseconds;
+        this.#totals.set(key, { kernel, count: 1, milliseconds, longest });
+      }
     }
     this.#span += end - times[0].start;
     this.#full ||= this.#tracedKernels + times.length > this.#mostTraced;
@@ -169,12 +180,9 @@ export class Profile {
    * @returns Their totals, the longest first.
    */
   totals(): KernelTotal[] {
-    return [...this.#totals.values()].map((
-      { kernel, count, milliseconds },
-    ) => ({
+    return [...this.#totals.values()].map(({ kernel, ...total }) => ({
       ...kernel,
-      count,
-      milliseconds,
+      ...total,
     })).sort((a, b) => b.milliseconds - a.milliseconds);
   }
 

@@ -24,10 +24,10 @@ Deno.test("profileTable has the longest kernels with their rates, and all others
   assertEquals(
     profileTable(profile, 2).split("\n"),
     [
-      "total ms   share  count  mean ms  GFLOP/s  GB/s  kernel",
-      "    6.00  75.0 %      1     6.00    0.500  2.00  sum int[2, 3]",
-      "    1.50  18.8 %      1     1.50     2.00  8.00  mul float[2] with add",
-      "   0.500   6.3 %      2    0.250                 2 other kernels",
+      "total ms   share  count  mean ms  longest  GFLOP/s  GB/s  kernel",
+      "    6.00  75.0 %      1     6.00     6.00    0.500  2.00  sum int[2, 3]",
+      "    1.50  18.8 %      1     1.50     1.50     2.00  8.00  mul float[2] with add",
+      "   0.500   6.3 %      2    0.250    0.500                 2 other kernels",
       "Most of it by operation: sum 81.3 %, mul 18.8 %, exp 0.0 %",
       "4 kernels in 1 runs of programs took 8.00 ms, and 1.00 ms passed between them",
     ],

@@ -300,13 +300,13 @@ export function operationTests(test: DeviceTest): void {
       await assertRejects(
         () => evaluate(takeRows(table, indices), device),
         RangeError,
-        "Cannot take rows: an index is outside the table of 11 rows",
+        `Cannot take rows: index ${index} at place 1 is outside the table of 11 rows`,
       );
       await assertRejects(
         () =>
           evaluate(scatterAddRows(floatTensor([2, 5]), indices, 11), device),
         RangeError,
-        "Cannot scatter-add rows: an index is outside the table of 11 rows",
+        `Cannot scatter-add rows: index ${index} at place 1 is outside the table of 11 rows`,
       );
     }
   });

@@ -172,8 +172,38 @@ export function stateTests(test: DeviceTest): void {
           }
         },
         RangeError,
-        "Cannot take rows: an index is outside the table of 1 rows",
+        "Cannot take rows: index 1 at place 0 is outside the table of 1 rows",
       );
+    },
+  );
+
+  test(
+    "a step with a label outside the classes leaves the state as it was",
+    async (device) => {
+      const run = runOf(smallNet(), "adafisher", {}, {
+        device,
+        batches: { batchSize: 16, shuffle: false },
+      });
+      // The second batch has a label that is no digit, at its sixth place.
+      const labels = run.examples.labels.slice();
+      labels[21] = 12;
+      const wrong = { ...run, examples: { ...run.examples, labels } };
+      for (const readEvery of [1, 3]) {
+        const trainer = await Trainer.start({ ...wrong, readEvery });
+        await assertRejects(
+          async () => {
+            for await (const _ of trainer.train());
+          },
+          RangeError,
+          "Cannot take rows: index 12 at place 5 is outside the table of 10 rows",
+        );
+        const { optimizer, parameters } = await trainer.state.read();
+        const before = await Trainer.start(run);
+        for await (const { step } of before.train()) if (step === 1) break;
+        const expected = await before.state.read();
+        assertEquals(parameters, expected.parameters);
+        assertEquals(optimizer, expected.optimizer);
+      }
     },
   );
 }

@@ -18,6 +18,7 @@ import {
   input,
   matmul,
   mul,
+  scatterAddRows,
   sum,
   type Tensor,
 } from "../../src/tensor/mod.ts";
@@ -142,4 +143,16 @@ Deno.test("profiledKernels counts a split product once, and the sum of its parts
   assert(parts > 1 && Number.isInteger(parts), `${parts} parts`);
   assertEquals(product.bytes, 4 * (2 * 8 * 4096 + parts * 64));
   assertEquals(join.bytes, 4 * (parts * 64 + 64));
+});
+
+Deno.test("profiledKernels counts a scatter-add where it is made, not where it is prepared", () => {
+  const rows = input("rows", [40, 5]), places = input("places", [40], "int");
+  const scattered = scatterAddRows(rows, places, 11);
+  const kernels = profiledKernels(schedule(lower(new Map([["y", scattered]]))));
+  const sorted = kernels.slice(0, -1), [last] = kernels.slice(-1);
+  assertEquals(last.flops, 40 * 5);
+  for (const { flops } of sorted) assertEquals(flops, 0);
+  // Rows and places are read, the table is written, and what was prepared is read.
+  const bytes = 4 * (200 + 40 + 55);
+  assert(last.bytes >= bytes && last.bytes <= bytes + 4 * 100, `${last.bytes}`);
 });

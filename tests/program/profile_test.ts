@@ -27,9 +27,9 @@ Deno.test("Profile adds up kernels of one name and work, the longest first", () 
     { kernel: c, start: 23, milliseconds: 4 },
   ]);
   assertEquals(profile.totals(), [
-    { ...b, count: 2, milliseconds: 5 },
-    { ...c, count: 1, milliseconds: 4 },
-    { ...a, count: 1, milliseconds: 1 },
+    { ...b, count: 2, milliseconds: 5, longest: 3 },
+    { ...c, count: 1, milliseconds: 4, longest: 4 },
+    { ...a, count: 1, milliseconds: 1, longest: 1 },
   ]);
   assertEquals([profile.runs, profile.count], [2, 4]);
   assertEquals(profile.milliseconds, 10);
