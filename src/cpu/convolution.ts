@@ -24,6 +24,7 @@ import { type Phase, type Sliding, slidingOf } from "./sliding.ts";
 import {
   clear,
   cutRows,
+  firstRow,
   FLOAT,
   LANES,
   multiply,
@@ -41,6 +42,12 @@ const BAND = 64 * 1024;
 /** Steps of the sum after which the sums wait in the result. */
 const STEPS = 640;
 
+/** Least rows of a band: with fewer, neighbouring bands copy much twice. */
+const LEAST_ROWS = 4;
+
+/** Most tiles of channels in a unit: their weights stay in the second cache. */
+const MOST_TILES = 16;
+
 /** Units of work that keep many threads busy. */
 const ENOUGH_UNITS = 32;
 
@@ -55,7 +62,7 @@ export function convolutionKernel(scene: Scene, index: number): Kernel {
     emit: (f) => emitConvolution(f, plan, new Set(inputs).size),
     inputs: [...new Set(inputs)],
     outputs: [{ number: index, spec: instruction }],
-    units: plan.batch * plan.groups * plan.bands,
+    units: plan.batch * plan.groups * plan.bands * plan.outs,
     scratch: plan.direct ? 0 : plan.block * plan.plane * FLOAT,
   };
 }
@@ -68,6 +75,8 @@ interface Plan extends Sliding {
   /** Rows of positions of each phase in a band, and how many bands there are. */
   readonly band: number;
   readonly bands: number;
+  /** Ranges of channels of the result that are units apart. */
+  readonly outs: number;
   /** Channels of the image between which the sums wait. */
   readonly block: number;
   /** Whether the image is read where it lies. */
@@ -103,12 +112,25 @@ function planOf(sliding: Sliding): Plan {
   // Channels per block: a round number of steps, and few enough for the scratch.
   const widest = Math.max(1, ...phases.map((phase) => phase.cells.length));
   let block = Math.min(from, Math.max(4, Math.floor(STEPS / widest / 4) * 4));
-  let band = Math.ceil(mostRows / Math.ceil(ENOUGH_UNITS / (batch * groups)));
-  const size = () => block * placesOf(rowsOf(band)) * placesOf(columns);
-  while (!direct && size() > BAND && (band > 4 || block > 1)) {
-    if (band > 4) band = Math.ceil(band / 2);
-    else block = block > 4 ? Math.ceil(block / 8) * 4 : block - 1;
-  }
+  const wanted = Math.ceil(
+    mostRows / Math.ceil(ENOUGH_UNITS / (batch * groups)),
+  );
+  const least = Math.min(mostRows, LEAST_ROWS);
+  let band = Math.max(wanted, least);
+  const tooLarge = () =>
+    !direct && block * placesOf(rowsOf(band)) * placesOf(columns) > BAND;
+  while (tooLarge() && band > least) band = Math.ceil(band / 2);
+  while (tooLarge() && block > 4) block = Math.ceil(block / 8) * 4;
+  while (tooLarge() && band > 1) band--;
+  const bands = Math.ceil(mostRows / band);
+  const units = batch * groups * bands;
+  const outs = Math.min(
+    rows.tiles,
+    Math.max(
+      Math.floor(ENOUGH_UNITS / units),
+      Math.ceil(rows.tiles / MOST_TILES),
+    ),
+  );
   const axes = direct
     ? [
       { ...rowsOf(1), least: 0, pitch: image[0] },
@@ -120,7 +142,8 @@ function planOf(sliding: Sliding): Plan {
     rows,
     vectors: vectorsFor(rows.high),
     band,
-    bands: Math.ceil(mostRows / band),
+    bands,
+    outs: Math.max(1, outs),
     block,
     direct,
     axes,
@@ -128,13 +151,15 @@ function planOf(sliding: Sliding): Plan {
   };
 }
 
-/** Units: sample, group, band of rows; the last runs fastest. */
+/** Units: sample, group, band of rows, range of channels; the last runs fastest. */
 function emitConvolution(
   f: FunctionBuilder,
   plan: Plan,
   operands: number,
 ): void {
   const { groups, from, to, image, result, band, bands, block, direct } = plan;
+  const { rows, outs } = plan;
+  const tilesOfOut = Math.ceil(rows.tiles / outs);
   const x = f.parameter(0);
   const w = f.parameter(operands - 1);
   const [y, scratch, first, last] = [0, 1, 2, 3].map((i) =>
@@ -142,17 +167,31 @@ function emitConvolution(
   );
   const unit = f.local("i32");
   f.loop(unit, first, last, 1, () => {
-    const start = f.let(i32.mul(i32.rem_u(unit, bands), band));
-    const plane = f.let(i32.div_u(unit, bands));
+    const firstTile = f.let(i32.mul(i32.rem_u(unit, outs), tilesOfOut));
+    const lastTile = f.let(i32.add(firstTile, tilesOfOut));
+    f.if(
+      i32.gt_u(lastTile, rows.tiles),
+      () => f.set(lastTile, rows.tiles),
+    );
+    const row = f.let(firstRow(f, rows, firstTile));
+    const rest = f.let(i32.div_u(unit, outs));
+    const start = f.let(i32.mul(i32.rem_u(rest, bands), band));
+    const plane = f.let(i32.div_u(rest, bands));
     const weights = f.let(i32.add(
       w,
-      i32.mul(i32.rem_u(plane, groups), plan.weightGroup * FLOAT),
+      i32.add(
+        i32.mul(i32.rem_u(plane, groups), plan.weightGroup * FLOAT),
+        i32.mul(row, plan.weightTo * FLOAT),
+      ),
     ));
     const source = f.let(
       i32.add(x, i32.mul(plane, from * sizeOf(image) * FLOAT)),
     );
     const target = f.let(
-      i32.add(y, i32.mul(plane, to * sizeOf(result) * FLOAT)),
+      i32.add(
+        y,
+        i32.mul(i32.add(i32.mul(plane, to), row), sizeOf(result) * FLOAT),
+      ),
     );
     const channel = f.local("i32");
     f.loop(channel, 0, from, block, () => {
@@ -170,6 +209,8 @@ function emitConvolution(
           seen,
           weights,
           target,
+          firstTile,
+          lastTile,
           start,
           channels,
           resumed: channel,
@@ -186,6 +227,9 @@ interface Place {
   readonly seen: Local<"i32">;
   readonly weights: Local<"i32">;
   readonly target: Local<"i32">;
+  /** The tiles of channels; weights and target are those of the first. */
+  readonly firstTile: Local<"i32">;
+  readonly lastTile: Local<"i32">;
   /** First row of positions, of each phase. */
   readonly start: Local<"i32">;
   readonly channels: Local<"i32">;
@@ -244,7 +288,7 @@ function emitPhase(
       }
       const tile = f.local("i32");
       const weights = f.let(place.weights);
-      f.loop(tile, 0, rows.tiles, 1, () => {
+      f.loop(tile, place.firstTile, place.lastTile, 1, () => {
         withRows(f, rows, tile, (height) => {
           emitTile(f, plan, phase, height, {
             ...place,

@@ -10,6 +10,7 @@
  */
 
 import type { Instruction } from "../program/program.ts";
+import type { Shape } from "../tensor/value.ts";
 
 /** A cell of the kernel: its offset from a position, and where its weight lies. */
 export interface Cell {
@@ -58,56 +59,56 @@ export function slidingOf(
     operation.kind !== "conv" && operation.kind !== "conv-input-gradient"
   ) throw new Error(`Cannot emit ${operation.kind}: it is no convolution`);
   const { stride, padding, dilation, groups } = operation.geometry;
-  const [, , height, width] = instructions[operands[0]].shape;
   const [filters, depth, kernelHeight, kernelWidth] =
     instructions[operands[1]].shape;
-  const [batch, , outHeight, outWidth] = shape;
   const area = kernelHeight * kernelWidth;
+  const plain = area === 1 && stride[0] * stride[1] === 1 &&
+    padding[0] + padding[1] === 0;
+  const plane = (shape: Shape): readonly [number, number] =>
+    plain ? longRows(shape[2], shape[3]) : [shape[2], shape[3]];
+  const image = plane(instructions[operands[0]].shape);
+  const result = plane(shape);
   const members = filters / groups;
   const cells = Array.from({ length: area }, (_, weight) => ({
     row: Math.floor(weight / kernelWidth) * dilation[0] - padding[0],
     column: (weight % kernelWidth) * dilation[1] - padding[1],
     weight,
   }));
-  const common = { batch, groups, weightGroup: members * depth * area };
+  const common = {
+    batch: shape[0],
+    groups,
+    image,
+    result,
+    weightGroup: members * depth * area,
+  };
   const [weightOut, weightIn] = [depth * area, area];
   if (operation.kind === "conv") {
-    const sliding = {
+    return {
       ...common,
       from: depth,
       to: members,
       step: stride,
-      spread: [1, 1] as const,
+      spread: [1, 1],
+      phases: [{
+        row: 0,
+        column: 0,
+        rows: result[0],
+        columns: result[1],
+        cells,
+      }],
       weightFrom: weightIn,
       weightTo: weightOut,
     };
-    const whole = { row: 0, column: 0, cells };
-    const plain = area === 1 && [...stride, padding[0] + 1, padding[1] + 1]
-      .every((n) => n === 1);
-    // A kernel of one cell sees a plane as one long row.
-    return plain
-      ? {
-        ...sliding,
-        image: [1, height * width],
-        result: [1, height * width],
-        phases: [{ ...whole, rows: 1, columns: height * width }],
-      }
-      : {
-        ...sliding,
-        image: [height, width],
-        result: [outHeight, outWidth],
-        phases: [{ ...whole, rows: outHeight, columns: outWidth }],
-      };
   }
   // Position y sees cell (y - offset) / stride through a cell of the kernel.
   const phases: Phase[] = [];
-  for (let row = 0; row < Math.min(stride[0], outHeight); row++) {
-    for (let column = 0; column < Math.min(stride[1], outWidth); column++) {
+  for (let row = 0; row < Math.min(stride[0], result[0]); row++) {
+    for (let column = 0; column < Math.min(stride[1], result[1]); column++) {
       phases.push({
         row,
         column,
-        rows: Math.ceil((outHeight - row) / stride[0]),
-        columns: Math.ceil((outWidth - column) / stride[1]),
+        rows: Math.ceil((result[0] - row) / stride[0]),
+        columns: Math.ceil((result[1] - column) / stride[1]),
         cells: cells.map((cell) => ({
           row: (row - cell.row) / stride[0],
           column: (column - cell.column) / stride[1],
@@ -122,12 +123,20 @@ export function slidingOf(
     ...common,
     from: members,
     to: depth,
-    image: [height, width],
-    result: [outHeight, outWidth],
     step: [1, 1],
     spread: stride,
     phases,
     weightFrom: weightOut,
     weightTo: weightIn,
   };
+}
+
+/**
+ * A plane that a kernel of one cell sees may have rows of any length: few rows of
+ * whole vectors, as far as its size allows.
+ */
+function longRows(height: number, width: number): readonly [number, number] {
+  const size = height * width;
+  const rows = [32, 16, 8, 4, 2].find((rows) => size % (rows * 8) === 0) ?? 1;
+  return [rows, size / rows];
 }
