@@ -11,7 +11,7 @@
  * @module
  */
 
-import { nameOf, type Scene } from "./elementwise.ts";
+import { nameOf, type Scene } from "./expression.ts";
 import { columnsOf, eachRow, gather, storeTile, tilingOf } from "./gather.ts";
 import { assemble, bindFloats, type Kernel } from "./wgsl.ts";
 

@@ -10,7 +10,7 @@
  */
 
 import { sizeOf } from "../tensor/value.ts";
-import { Expression, nameOf, type Scene } from "./elementwise.ts";
+import { Expression, nameOf, type Scene } from "./expression.ts";
 import { assemble, type Kernel } from "./wgsl.ts";
 
 /** The kernel of `fold-windows`. */

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { nameOf, type Scene } from "./elementwise.ts";
+import { nameOf, type Scene } from "./expression.ts";
 import { columnsOf, eachRow, gather, storeTile, tilingOf } from "./gather.ts";
 import { joinParts, partsOf } from "./tile.ts";
 import { assemble, bindFloats, type Kernel } from "./wgsl.ts";

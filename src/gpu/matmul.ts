@@ -14,7 +14,7 @@
 import { stridedView } from "../program/strides.ts";
 import { type Shape, sizeOf } from "../tensor/value.ts";
 import { blockStep, type Side, type Vector } from "./block.ts";
-import { nameOf, type Scene } from "./elementwise.ts";
+import { nameOf, type Scene } from "./expression.ts";
 import { placeOf } from "./strides.ts";
 import { joinParts, multiply, partsOf, storeTile, tilingOf } from "./tile.ts";
 import { assembleGroup, bindFloats, type Kernel } from "./wgsl.ts";

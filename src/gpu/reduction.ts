@@ -1,11 +1,16 @@
 /**
- * Reductions over any axes, with the element-wise chain that feeds them: sum,
- * largest element, and the index of the largest.
+ * Reductions over any axes, with the element-wise chains that feed them: sums,
+ * largest elements, and the index of the largest. Sums and largest elements over
+ * the same axes of the same index space are one kernel.
  *
- * Bindings: the chain's inputs, the result. One invocation per element of the
- * result walks over what is reduced, in row-major order. Where results are few
- * and long, `parts` invocations share each, and a second kernel reduces the
- * parts in order; that takes `parts` numbers of memory for each result.
+ * Bindings: the chains' inputs, the results. Where there are many results, or
+ * each is short, one invocation computes each; else a workgroup does, whose lanes
+ * reduce a share each and then join them in workgroup memory, in two steps. Where
+ * results are few and long, several workgroups share each, and a second kernel
+ * joins their parts in order; that takes a number of memory for each part.
+ *
+ * Four neighbours are read at once where they can be (`fours.ts`): four that are
+ * reduced, or one of each of four results.
  *
  * @module
  */
@@ -14,7 +19,8 @@ import { type Run, runsOf } from "../program/groups.ts";
 import type { Instruction } from "../program/program.ts";
 import { stridesOf } from "../program/strides.ts";
 import { sizeOf } from "../tensor/value.ts";
-import { Expression, groupName, nameOf, type Scene } from "./elementwise.ts";
+import { Expression, groupName, nameOf, type Scene } from "./expression.ts";
+import { fourOf, Fours } from "./fours.ts";
 import { placeOf } from "./strides.ts";
 import {
   assemble,
@@ -26,31 +32,48 @@ import {
 
 /** Invocations that are enough to keep a device busy. */
 const BUSY = 2048;
-/** What an invocation should reduce at least. */
-const LEAST_LENGTH = 32;
+/** Steps that an invocation may take where a workgroup could share them. */
+const MOST_ALONE = 32;
+/** Steps that a lane of a workgroup should take at least. */
+const LEAST_SHARE = 8;
 
-/** How a sum or a largest element is put together. */
-interface Join {
-  /** Of nothing. */
+/** One of the results of a kernel. */
+interface Total {
+  readonly index: number;
+  /** Type of an element; `four`: of four. */
+  readonly type: string;
+  readonly four: string;
+  /** The total of nothing. */
   readonly first: string;
-  /** Statement that lets an element into `total`. */
-  readonly join: (total: string, element: string) => string;
+  /** An expression for two totals together, of vectors if `wide`. */
+  readonly join: (a: string, b: string, wide: boolean) => string;
 }
 
-function joinOf({ operation: { kind }, dtype }: Instruction): Join {
+function totalOf(instructions: readonly Instruction[], index: number): Total {
+  const { operation: { kind }, dtype } = instructions[index];
+  const shared = { index, type: typeOf(dtype), four: fourOf(dtype) };
   if (kind === "sum") {
-    return { first: literal(0, dtype), join: (t, x) => `${t} = ${t} + ${x};` };
+    return {
+      ...shared,
+      first: literal(0, dtype),
+      join: (a, b) => `${a} + ${b}`,
+    };
   }
   return dtype === "float"
     ? {
+      ...shared,
       first: literal(-Infinity, dtype),
-      join: (t, x) => `${t} = larger(${t}, ${x});`,
+      join: (a, b, wide) => `${wide ? "larger_four" : "larger"}(${a}, ${b})`,
     }
     : {
+      ...shared,
       first: literal(-(2 ** 31), dtype),
-      join: (t, x) => `${t} = max(${t}, ${x});`,
+      join: (a, b) => `max(${a}, ${b})`,
     };
 }
+
+/** Functions that the joins call. */
+const JOINS = ["number", "larger", "larger_four"];
 
 /** The kernels of sums and largest elements over the same axes. */
 export function reductionKernels(
@@ -58,82 +81,153 @@ export function reductionKernels(
   indices: readonly number[],
 ): Kernel[] {
   const { instructions } = scene;
+  const totals = indices.map((index) => totalOf(instructions, index));
   const runs = runsOf(instructions, indices[0]);
-  const kept = runs.filter(({ reduced }) => !reduced);
-  const walked = runs.filter(({ reduced }) => reduced);
-  const extents = (of: readonly Run[]) => of.map(({ extent }) => extent);
-  const distances = (of: readonly Run[]) => of.map(({ stride }) => stride);
-  const results = sizeOf(extents(kept));
-  const length = sizeOf(extents(walked));
-  const parts = results >= BUSY ? 1 : Math.max(
+  const operands = indices.map((index) => instructions[index].operands[0]);
+  const inner = runs.at(-1);
+  const vector = inner && inner.stride === 1 && inner.extent % 4 === 0
+    ? Fours.write(scene, (fours) => {
+      for (const operand of operands) fours.four(operand, "place");
+    })
+    : undefined;
+  const expression = vector?.expression ?? new Expression(scene);
+  const elements = operands.map((operand) =>
+    vector
+      ? vector.four(operand, "place")
+      : expression.element(operand, "place")
+  );
+  for (const name of JOINS) expression.functions.add(name);
+  // Places are counted in fours where those are read.
+  const walks = vector ? inFours(runs) : runs;
+  const kept = walks.filter(({ reduced }) => !reduced);
+  const walked = walks.filter(({ reduced }) => reduced);
+  const results = sizeOf(kept.map(({ extent }) => extent));
+  const length = sizeOf(walked.map(({ extent }) => extent));
+  // Four results at once, or one from four at once.
+  const wide = vector !== undefined && inner?.reduced === false;
+  const type = ({ type, four }: Total) => vector ? four : type;
+  const start = (which: string) =>
+    `let start = ${
+      placeOf(
+        which,
+        kept.map(({ extent }) => extent),
+        kept.map(({ stride }) => stride),
+      )
+    };
+${
+      totals.map((total, i) =>
+        `var total${i} = ${type(total)}(${total.first});`
+      ).join("\n")
+    }`;
+  const step = [
+    ...expression.lines,
+    ...totals.map(({ join }, i) =>
+      `  total${i} = ${join(`total${i}`, elements[i], vector !== undefined)};`
+    ),
+  ].join("\n");
+  // The four numbers that were reduced apart.
+  const narrow = vector && !wide
+    ? totals.map(({ join }, i) => {
+      const [x, y, z, w] = [..."xyzw"].map((c) => `total${i}.${c}`);
+      return `let whole${i} = ${
+        join(`(${join(x, y, false)})`, `(${join(z, w, false)})`, false)
+      };`;
+    }).join("\n")
+    : totals.map((_, i) => `let whole${i} = total${i};`).join("\n");
+  const written = totals.map((total) => wide ? total.four : total.type);
+
+  if (length <= MOST_ALONE || results >= BUSY) {
+    const body = `${start("at")}
+${
+      walked.map(({ extent }, i) =>
+        `for (var r${i} = 0u; r${i} < ${extent}u; r${i}++) {`
+      ).join("\n")
+    }
+  let place = ${
+      ["start", ...walked.map(({ stride }, i) => `r${i} * ${stride}u`)]
+        .join(" + ")
+    };
+${step}
+${walked.map(() => "}").join("\n")}
+${narrow}
+${totals.map((_, i) => `result${i}[at] = whole${i};`).join("\n")}`;
+    return [assembleGroup({
+      name: groupName(scene, indices),
+      inputs: expression.inputs,
+      results: totals.map(({ index }, i) => ({
+        number: index,
+        spec: instructions[index],
+        type: written[i],
+        name: `result${i}`,
+      })),
+      functions: expression.functions,
+      work: { invocations: results },
+      body,
+      flags: expression.flags,
+    })];
+  }
+
+  const [lanes, side] = length >= 4096 ? [256, 16] : [64, 8];
+  const parts = Math.max(
     1,
     Math.min(
-      Math.ceil(BUSY / results),
-      Math.floor(length / LEAST_LENGTH),
+      Math.ceil(BUSY / (results * lanes)),
+      Math.floor(length / (lanes * LEAST_SHARE)),
     ),
   );
-  const totals = indices.map((index, i) => {
-    const { dtype } = instructions[index];
-    return {
-      index,
-      ...joinOf(instructions[index]),
-      name: `total${i}`,
-      type: typeOf(dtype),
-      spec: { shape: [results * parts], dtype },
-      target: parts === 1 ? index : scene.scratch(),
-    };
-  });
-
-  const expression = new Expression(scene);
-  expression.functions.add("larger");
-  const inner = totals.map(({ index, name, join }) => {
-    const [operand] = instructions[index].operands;
-    return `  ${join(name, expression.element(operand, "place"))}`;
-  });
-  const loop = parts === 1
-    ? [
-      ...walked.map(({ extent }, i) =>
-        `for (var r${i} = 0u; r${i} < ${extent}u; r${i}++) {`
-      ),
-      `  let place = ${
-        ["start", ...walked.map(({ stride }, i) => `r${i} * ${stride}u`)]
-          .join(" + ")
-      };`,
-      ...expression.lines,
-      ...inner,
-      ...walked.map(() => "}"),
-    ]
-    : [
-      `for (var r = part; r < ${length}u; r += ${parts}u) {`,
-      `  let place = start + ${
-        placeOf("r", extents(walked), distances(walked))
-      };`,
-      ...expression.lines,
-      ...inner,
-      "}",
-    ];
+  const targets = parts === 1 ? indices : indices.map(() => scene.scratch());
+  const joinShared = (into: string): string =>
+    totals.map(({ join }, i) =>
+      `    shared${i}[${into}] = ${
+        join(`shared${i}[${into}]`, `shared${i}[other]`, wide)
+      };`
+    ).join("\n");
+  const body = `let which = group / ${parts}u;
+let part = group % ${parts}u;
+${start("which")}
+for (var r = part * ${lanes}u + lane; r < ${length}u; r += ${lanes * parts}u) {
+  let place = start + ${
+    placeOf(
+      "r",
+      walked.map(({ extent }) => extent),
+      walked.map(({ stride }) => stride),
+    )
+  };
+${step}
+}
+${narrow}
+${totals.map((_, i) => `shared${i}[lane] = whole${i};`).join("\n")}
+workgroupBarrier();
+if (lane < ${side}u) {
+  for (var other = lane + ${side}u; other < ${lanes}u; other += ${side}u) {
+${joinShared("lane")}
+  }
+}
+workgroupBarrier();
+if (lane == 0u) {
+  for (var other = 1u; other < ${side}u; other++) {
+${joinShared("0")}
+  }
+${totals.map((_, i) => `  result${i}[group] = shared${i}[0];`).join("\n")}
+}`;
   const whole = assembleGroup({
     name: groupName(scene, indices),
     inputs: expression.inputs,
-    results: totals.map(({ target, spec, type }, i) => ({
-      number: target,
-      spec,
-      type,
+    results: totals.map(({ index }, i) => ({
+      number: targets[i],
+      spec: parts === 1 ? instructions[index] : {
+        shape: [sizeOf(instructions[index].shape) * parts],
+        dtype: instructions[index].dtype,
+      },
+      type: written[i],
       name: `result${i}`,
     })),
     functions: expression.functions,
-    work: { invocations: results * parts },
-    body: [
-      ...(parts === 1
-        ? ["let which = at;"]
-        : [`let which = at / ${parts}u;`, `let part = at % ${parts}u;`]),
-      `let start = ${placeOf("which", extents(kept), distances(kept))};`,
-      ...totals.map(({ name, type, first }) =>
-        `var ${name}: ${type} = ${first};`
-      ),
-      ...loop,
-      ...totals.map(({ name }, i) => `result${i}[at] = ${name};`),
-    ].join("\n"),
+    shared: totals.map((_, i) =>
+      `var<workgroup> shared${i}: array<${written[i]}, ${lanes}>;`
+    ),
+    work: { workgroups: results * parts, lanes },
+    body,
     flags: expression.flags,
   });
   if (parts === 1) return [whole];
@@ -141,28 +235,33 @@ export function reductionKernels(
     whole,
     assembleGroup({
       name: `parts of ${groupName(scene, indices)}`,
-      inputs: totals.map(({ target, type }) => ({ number: target, type })),
-      results: totals.map(({ index, type }, i) => ({
+      inputs: targets.map((number, i) => ({ number, type: written[i] })),
+      results: totals.map(({ index }, i) => ({
         number: index,
         spec: instructions[index],
-        type,
+        type: written[i],
         name: `result${i}`,
       })),
-      functions: ["number", "larger", "is_nan"],
+      functions: JOINS,
       work: { invocations: results },
-      body: [
-        ...totals.map(({ name, type, first }) =>
-          `var ${name}: ${type} = ${first};`
-        ),
-        `for (var part = 0u; part < ${parts}u; part++) {`,
-        ...totals.map(({ name, join }, i) =>
-          `  ${join(name, `in${i}[at * ${parts}u + part]`)}`
-        ),
-        "}",
-        ...totals.map(({ name }, i) => `result${i}[at] = ${name};`),
-      ].join("\n"),
+      body: totals.map(({ join }, i) =>
+        `var total${i} = in${i}[at * ${parts}u];
+for (var part = 1u; part < ${parts}u; part++) {
+  total${i} = ${join(`total${i}`, `in${i}[at * ${parts}u + part]`, wide)};
+}
+result${i}[at] = total${i};`
+      ).join("\n"),
     }),
   ];
+}
+
+/** Axes as they are where four neighbours are one: the innermost is of neighbours. */
+function inFours(runs: readonly Run[]): Run[] {
+  return runs.map((run, i) =>
+    i === runs.length - 1
+      ? { ...run, extent: run.extent / 4 }
+      : { ...run, stride: run.stride / 4 }
+  );
 }
 
 /** The kernel of the index of the first largest element along an axis. */

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { nameOf, type Scene } from "./elementwise.ts";
+import { nameOf, type Scene } from "./expression.ts";
 import { assemble, type Kernel } from "./wgsl.ts";
 
 /**

@@ -21,7 +21,7 @@
 import type { Instruction } from "../program/program.ts";
 import { sizeOf } from "../tensor/value.ts";
 import { blockReader, type Side } from "./block.ts";
-import { nameOf } from "./elementwise.ts";
+import { nameOf } from "./expression.ts";
 import { assemble, type Kernel } from "./wgsl.ts";
 
 /** Workgroups that are enough to keep a device busy. */

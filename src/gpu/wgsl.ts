@@ -80,6 +80,8 @@ interface Body {
   }[];
   /** The functions of `FUNCTIONS` that it calls. */
   readonly functions: Iterable<string>;
+  /** Declarations of workgroup memory. */
+  readonly shared?: readonly string[];
   /** How its work is cut up. */
   readonly work: Work;
   /** Statements. */
@@ -131,7 +133,8 @@ export function assembleGroup(source: GroupSource): Kernel {
 ${x * y > workgroups ? `  if (group >= ${workgroups}u) { return; }` : ""}`
     : `  let at = (workgroup.x + workgroup.y * ${x}u) * ${WORKGROUP}u + lane;
   if (at >= ${work.invocations}u) { return; }`;
-  const code = `${bindings.join("\n")}
+  const declarations = [...bindings, ...source.shared ?? []];
+  const code = `${declarations.join("\n")}
 ${functionsOf(source.functions)}
 @compute @workgroup_size(${lanes})
 fn main(
@@ -202,6 +205,8 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   number: "fn number(bits: u32) -> f32 { return bitcast<f32>(bits); }",
   is_nan:
     "fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }",
+  nan_four:
+    "fn nan_four(x: vec4f) -> vec4<bool> { return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u); }",
   is_finite:
     "fn is_finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }",
   larger: `fn larger(a: f32, b: f32) -> f32 {
@@ -209,6 +214,12 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
 }`,
   smaller: `fn smaller(a: f32, b: f32) -> f32 {
   return select(select(b, a, a < b), number(0x7fc00000u), is_nan(a) || is_nan(b));
+}`,
+  larger_four: `fn larger_four(a: vec4f, b: vec4f) -> vec4f {
+  return select(select(b, a, a > b), vec4f(number(0x7fc00000u)), nan_four(a) | nan_four(b));
+}`,
+  smaller_four: `fn smaller_four(a: vec4f, b: vec4f) -> vec4f {
+  return select(select(b, a, a < b), vec4f(number(0x7fc00000u)), nan_four(a) | nan_four(b));
 }`,
   sign_of:
     "fn sign_of(x: f32) -> f32 { return select(select(x, -1.0, x < 0.0), 1.0, x > 0.0); }",

@@ -92,7 +92,7 @@ function signatureOf(
 }
 
 /** Most results of a group. */
-const MOST_RESULTS = 12;
+const MOST_RESULTS = 16;
 
 /** Which stored results are computed together: at first each on its own. */
 export class Grouping {
@@ -130,6 +130,11 @@ export class Grouping {
   /** The first of the results that are computed together with one. */
   leader(index: number): number {
     return this.#members[index][0];
+  }
+
+  /** A text that results share if one kernel may compute them; none: alone. */
+  signature(index: number): string | undefined {
+    return this.#signatures[index];
   }
 
   /** Lets one kernel compute the results of two, if it can; says whether it does. */
