@@ -24,6 +24,7 @@
 export * from "./src/tensor/mod.ts";
 export * from "./src/program/mod.ts";
 export * from "./src/reference/mod.ts";
+export * from "./src/cpu/mod.ts";
 export * from "./src/gpu/mod.ts";
 export * from "./src/layers/mod.ts";
 export * from "./src/models/mod.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { cpuDevice } from "../src/cpu/mod.ts";
 import { gpuDevice, NoGpuError } from "../src/gpu/mod.ts";
 import type { Device, ProfileListener } from "../src/program/mod.ts";
 import { referenceDevice } from "../src/reference/mod.ts";
@@ -15,6 +16,14 @@ export const deviceNames = ["auto", "reference", "cpu", "gpu"] as const;
 /** One of {@linkcode deviceNames}. */
 export type DeviceName = typeof deviceNames[number];
 
+/** How a device is opened. */
+export interface OpenOptions {
+  /** Hears what kernels take; without one they are not timed. */
+  readonly listener?: ProfileListener;
+  /** Threads of the CPU device; one a core by default. */
+  readonly threads?: number;
+}
+
 /** A device, and how it is called in what a command prints. */
 export interface ChosenDevice {
   readonly device: Device;
@@ -22,20 +31,21 @@ export interface ChosenDevice {
 }
 
 /**
- * Opens a device: `auto` takes a real GPU where there is one, else the reference
- * device; `gpu` takes a software adapter as well.
+ * Opens a device: `auto` takes a real GPU where there is one, else the CPU; `gpu`
+ * takes a software adapter as well.
  *
  * @param name What `--device` says.
- * @param listener Hears what kernels take; without one they are not timed.
+ * @param options Whether kernels are timed, and how many threads there are.
  * @returns The device.
  * @throws {UsageError} If there is no such device here, or its kernels cannot be
  * timed and should be.
  */
 export async function openDevice(
   name: DeviceName,
-  listener?: ProfileListener,
+  { listener, threads }: OpenOptions = {},
 ): Promise<ChosenDevice> {
-  const { device, title } = await findDevice(name, listener !== undefined);
+  const timed = listener !== undefined;
+  const { device, title } = await findDevice(name, timed, threads);
   if (!listener) return { device, title };
   if (!device.profiled) {
     throw new UsageError(
@@ -48,13 +58,15 @@ export async function openDevice(
 async function findDevice(
   name: DeviceName,
   timestamps: boolean,
+  threads = navigator.hardwareConcurrency,
 ): Promise<ChosenDevice> {
-  const reference = { device: referenceDevice, title: referenceDevice.name };
-  if (name === "reference") return reference;
-  if (name === "cpu") {
-    throw new UsageError(
-      "--device cpu does not exist yet: there are reference and gpu, and auto takes one of them",
-    );
+  const cpu = (): ChosenDevice => ({
+    device: cpuDevice({ threads }),
+    title: `cpu, ${threads} ${threads === 1 ? "thread" : "threads"}`,
+  });
+  if (name === "cpu") return cpu();
+  if (name === "reference") {
+    return { device: referenceDevice, title: referenceDevice.name };
   }
   try {
     const device = await gpuDevice({
@@ -64,7 +76,7 @@ async function findDevice(
     return { device, title: `${device.name}, ${device.adapter.name}` };
   } catch (error) {
     if (!(error instanceof NoGpuError)) throw error;
-    if (name === "auto") return reference;
+    if (name === "auto") return cpu();
     throw new UsageError(error.message);
   }
 }

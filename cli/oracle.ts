@@ -35,7 +35,7 @@ import { openDevice } from "./device.ts";
 const VERIFY = {
   device: {
     kind: "choice",
-    values: ["reference", "gpu"],
+    values: ["reference", "cpu", "gpu"],
     default: "reference",
     about: "Where to replay",
   },

@@ -28,6 +28,7 @@ import {
   writeFileAtomically,
 } from "../src/io/mod.ts";
 import type { Layer } from "../src/layers/mod.ts";
+import { CpuError } from "../src/cpu/mod.ts";
 import { GpuError } from "../src/gpu/mod.ts";
 import { Profile } from "../src/program/mod.ts";
 import { modelByName, modelNames, parameterCount } from "../src/models/mod.ts";
@@ -151,7 +152,14 @@ const specification = {
     kind: "choice",
     values: deviceNames,
     default: "auto",
-    about: "Where to compute; auto takes a real GPU, else reference",
+    about: "Where to compute; auto takes a real GPU, else cpu",
+  },
+  threads: {
+    kind: "integer",
+    least: 1,
+    most: 512,
+    about:
+      "Threads of device cpu; the results do not depend on it [one a core]",
   },
   seed: {
     kind: "integer",
@@ -198,7 +206,14 @@ const specification = {
 type Options = OptionValues<typeof specification>;
 
 /** Options that a resumed run may be given; it has the others. */
-const RESUMABLE = ["resume", "device", "data-dir", "save-every", "describe"]
+const RESUMABLE = [
+  "resume",
+  "device",
+  "threads",
+  "data-dir",
+  "save-every",
+  "describe",
+]
   .concat("profile", "json");
 
 /** Everything that makes a run what it is. */
@@ -599,9 +614,9 @@ async function train(
     }
   } catch (error) {
     bar.clear();
-    if (!(error instanceof NonFiniteError || error instanceof GpuError)) {
-      throw error;
-    }
+    const known = [NonFiniteError, GpuError, CpuError];
+    if (!known.some((KnownError) => error instanceof KnownError)) throw error;
+    if (!(error instanceof Error)) throw error;
     throw new Failure(
       `${error.message}${error.message.includes("\n") ? "\n" : "; "}${
         saved === undefined
@@ -714,7 +729,10 @@ async function main(args: readonly string[]): Promise<number> {
     const profile = options.profile ? new Profile() : undefined;
     const chosen = await openDevice(
       options.device ?? "auto",
-      profile && ((times) => profile.record(times)),
+      {
+        listener: profile && ((times) => profile.record(times)),
+        threads: options.threads,
+      },
     );
     const folder = options.resume ??
       await outside(() => makeFolder(run.options, options.out));

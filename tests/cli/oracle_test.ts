@@ -213,7 +213,7 @@ Deno.test("oracle --help explains, for the whole and for each command", async ()
   for (const args of [["--help"], ["verify", "-h"], ["record", "--help"]]) {
     const { code, out, err } = await oracle(...args);
     assertEquals(code, 0, err);
-    assertStringIncludes(out, "--device <reference|gpu>");
+    assertStringIncludes(out, "--device <reference|cpu|gpu>");
     assertStringIncludes(out, "Exit status");
   }
 });

@@ -1,0 +1,244 @@
+/**
+ * The threads of the device: this one, and workers that are started when a
+ * program has work for them. A worker that has nothing to do for a while ends, and
+ * is started again when it is needed: so no program is kept from exiting. Until a
+ * worker is ready, programs run without it: how many threads there are changes no
+ * bit of a result.
+ *
+ * @module
+ */
+
+import type { Heap } from "./heap.ts";
+import {
+  type Call,
+  Control,
+  type KernelFunction,
+  Mailbox,
+  mailboxOf,
+  MOST_TEXT,
+  Post,
+  readCalls,
+  runCalls,
+} from "./run.ts";
+import type { Message } from "./worker.ts";
+
+/** Workers that the control words have room for. */
+const MOST_THREADS = 512;
+
+/** What the threads need of a program. */
+export interface PoolProgram {
+  readonly id: number;
+  readonly module: WebAssembly.Module;
+  readonly functions: readonly KernelFunction[];
+  /** Address of the calls, and what tells apart what it has held. */
+  table: number;
+  version: number;
+  /** This thread's calls as last read, and what they were read for. */
+  calls?: readonly Call[];
+  key?: string;
+}
+
+/** A worker, and which of its messages holds which program. */
+interface Thread {
+  readonly worker: Worker;
+  readonly programs: Map<number, number>;
+  sent: number;
+}
+
+/** What went wrong in a thread. */
+export interface Failure {
+  /** Which call of the program, and what it said. */
+  readonly call: number;
+  readonly message: string;
+}
+
+/** The threads. */
+export class Pool {
+  /** Threads there may be. */
+  readonly threads: number;
+  /** Threads that the last run had. */
+  lastThreads = 1;
+  readonly #heap: Heap;
+  readonly #workers: (Thread | undefined)[] = [];
+  readonly #dropped: number[] = [];
+  #scratch = 0;
+  #scratchBytes = 0;
+  /** Why there are no workers, if there cannot be any. */
+  #trouble: string | undefined;
+
+  /**
+   * @param heap The memory that they share.
+   * @param threads How many threads there may be, this one included.
+   */
+  constructor(heap: Heap, threads: number) {
+    this.#heap = heap;
+    this.threads = Math.min(threads, MOST_THREADS);
+  }
+
+  /** Why there are no workers, if there cannot be any. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /** Gives each thread so much memory of its own, at least. */
+  reserve(bytes: number): void {
+    const size = Math.ceil((bytes + 256) / 256) * 256;
+    if (size <= this.#scratchBytes) return;
+    if (this.#scratch > 0) this.#heap.release(this.#scratch);
+    this.#scratch = this.#heap.allocate("scratch", size * this.threads);
+    this.#scratchBytes = size;
+  }
+
+  /** Lets the workers get ready for a program, while other things are done. */
+  prepare(program: PoolProgram): void {
+    for (let thread = 1; thread < this.threads; thread++) {
+      this.#isReady(thread, program);
+    }
+  }
+
+  /** Lets the workers forget a program. */
+  drop(program: number): void {
+    this.#dropped.push(program);
+  }
+
+  /**
+   * Runs a program.
+   *
+   * @param shared Whether there is work for more than one thread.
+   * @param times Gets the time of the start and of the end of each call.
+   * @returns What went wrong, if anything did.
+   */
+  run(
+    program: PoolProgram,
+    shared: boolean,
+    times?: number[],
+  ): Failure | undefined {
+    const { words } = this.#heap;
+    const ready: number[] = [];
+    for (let thread = 1; shared && thread < this.threads; thread++) {
+      if (!this.#isReady(thread, program)) continue;
+      const mailbox = mailboxOf(thread);
+      const { empty, claimed } = Mailbox;
+      const before = Atomics.compareExchange(words, mailbox, empty, claimed);
+      if (before === empty) ready.push(thread);
+    }
+    const threads = ready.length + 1;
+    this.lastThreads = threads;
+    words[Control.table] = program.table;
+    words[Control.version] = program.version;
+    words[Control.threads] = threads;
+    words[Control.scratch] = this.#scratch;
+    words[Control.scratchBytes] = this.#scratchBytes;
+    Atomics.store(words, Control.failed, 0);
+    ready.forEach((thread, i) => {
+      const mailbox = mailboxOf(thread);
+      words[mailbox + Post.index] = i + 1;
+      Atomics.store(words, mailbox, program.id);
+      Atomics.notify(words, mailbox);
+    });
+    const key = `${[program.version, threads, program.table, this.#scratch]}`;
+    if (!program.calls || program.key !== key) {
+      program.calls = readCalls(
+        program.functions,
+        words,
+        program.table,
+        0,
+        threads,
+        this.#scratch,
+      );
+      program.key = key;
+    }
+    runCalls(program.calls, words, 0, threads, times);
+    return Atomics.load(words, Control.failed) === 0
+      ? undefined
+      : this.#failure();
+  }
+
+  #failure(): Failure {
+    const { words } = this.#heap;
+    const size = Math.min(words[Control.text], MOST_TEXT);
+    const bytes = new Uint8Array(
+      words.buffer,
+      (Control.text + 1) * 4,
+      size,
+    ).slice();
+    return {
+      call: words[Control.failedCall],
+      message: new TextDecoder().decode(bytes),
+    };
+  }
+
+  /** Whether a worker waits and has a program; sends it what it lacks. */
+  #isReady(thread: number, program: PoolProgram): boolean {
+    if (this.#trouble !== undefined) return false;
+    const { words } = this.#heap;
+    const mailbox = mailboxOf(thread);
+    let known = this.#workers[thread];
+    if (known && Atomics.load(words, mailbox) === Mailbox.closed) {
+      known = undefined;
+    }
+    known ??= this.#start(thread);
+    if (!known || words[mailbox + Post.broken] !== 0) return false;
+    const message = known.programs.get(program.id);
+    if (message === undefined) {
+      known.programs.set(program.id, known.sent + 1);
+      this.#send(thread, known, {
+        program: program.id,
+        module: program.module,
+        functions: program.functions.length,
+        dropped: this.#dropped.splice(0),
+      });
+      return false;
+    }
+    if (Atomics.load(words, mailbox + Post.received) < message) return false;
+    // A worker is done with its last program a moment after the others know.
+    while (Atomics.load(words, mailbox) > 0);
+    return Atomics.load(words, mailbox) === Mailbox.empty;
+  }
+
+  #send(thread: number, known: Thread, message: Message): void {
+    const { words } = this.#heap;
+    const mailbox = mailboxOf(thread);
+    known.sent++;
+    Atomics.store(words, mailbox + Post.sent, known.sent);
+    known.worker.postMessage(message);
+    const { empty, messages } = Mailbox;
+    if (Atomics.compareExchange(words, mailbox, empty, messages) === empty) {
+      Atomics.notify(words, mailbox);
+    }
+  }
+
+  #start(thread: number): Thread | undefined {
+    const { words, memory } = this.#heap;
+    const mailbox = mailboxOf(thread);
+    for (const word of [Post.sent, Post.received, Post.broken]) {
+      words[mailbox + word] = 0;
+    }
+    Atomics.store(words, mailbox, Mailbox.messages);
+    try {
+      const url = new URL("./worker.ts", import.meta.url);
+      requireReadable(url);
+      const worker = new Worker(url, { type: "module" });
+      worker.addEventListener("error", (event) => {
+        event.preventDefault();
+        this.#trouble ??= event.message;
+      });
+      const known: Thread = { worker, programs: new Map(), sent: 0 };
+      this.#workers[thread] = known;
+      this.#send(thread, known, { memory, thread });
+      return known;
+    } catch (error) {
+      this.#trouble = error instanceof Error ? error.message : String(error);
+      return undefined;
+    }
+  }
+}
+
+/** Throws where a worker would fail, and say so itself, for want of a permission. */
+function requireReadable(url: URL): void {
+  if (typeof Deno === "undefined" || url.protocol !== "file:") return;
+  const { state } = Deno.permissions.querySync({ name: "read", path: url });
+  if (state !== "granted") {
+    throw new Error(`reading ${url.pathname} is not allowed`);
+  }
+}

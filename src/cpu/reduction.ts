@@ -1,0 +1,485 @@
+/**
+ * Reductions over any axes, with the element-wise chain that feeds them: sums
+ * and largest elements.
+ *
+ * Inputs: the chain's; outputs: the results, all over the same axes. Vectors run
+ * along the last axis, whether it is reduced or stays. Sums are added up in runs
+ * of at most `RUN` vectors, and those in turn, so that the error grows with the
+ * root of the length rather than with the length. A unit is a range of results.
+ * Where results are few and long, they are cut into parts, of a length that
+ * depends on nothing but the shape, and a second kernel joins the parts in order.
+ *
+ * @module
+ */
+
+import { type Run, runsOf } from "../program/groups.ts";
+import type { Instruction } from "../program/program.ts";
+import { type DType, sizeOf } from "../tensor/value.ts";
+import type { FunctionBuilder } from "./assembler.ts";
+import { copiesFor, cutUnits, walkOver } from "./axes.ts";
+import { groupName } from "./elementwise.ts";
+import {
+  type Expression,
+  f32x4,
+  i32,
+  i32x4,
+  type Local,
+  type Operand,
+  select,
+  v128,
+} from "./expression.ts";
+import type { Kernel, Scene } from "./kernel.ts";
+import { mergeNest, Nest, nestKey, type NestSource } from "./nest.ts";
+import {
+  combine,
+  type Index,
+  linearIndex,
+  Position,
+  type Term,
+  termIndex,
+} from "./places.ts";
+import type { Node, Values } from "./values.ts";
+import { constantVector } from "./vector_operations.ts";
+
+/** Rounds of the innermost loop that are added up on their own. */
+const RUN = 64;
+/** Units that results are cut into parts for. */
+const ENOUGH_UNITS = 16;
+/** What a part should reduce at least. */
+const LEAST_PART = 4096;
+
+type Vector = Expression<"v128">;
+
+/** How results are put together. */
+interface Join {
+  readonly kind: "sum" | "reduce-max";
+  readonly dtype: DType;
+}
+
+const identity = ({ kind, dtype }: Join): Vector =>
+  kind === "sum"
+    ? constantVector(0, dtype)
+    : constantVector(dtype === "float" ? -Infinity : -(2 ** 31), dtype);
+
+const joined = ({ kind, dtype }: Join, a: Vector, b: Vector): Vector =>
+  kind === "sum"
+    ? dtype === "float" ? f32x4.add(a, b) : i32x4.add(a, b)
+    : dtype === "float"
+    ? f32x4.max(a, b)
+    : i32x4.max_s(a, b);
+
+/** A reduction as loops. */
+export interface ReductionSource {
+  readonly values: Values;
+  /** The loops over the results, in the order in which these lie in memory. */
+  readonly kept: readonly Term[];
+  /** The loops over what is reduced. */
+  readonly reduced: readonly Term[];
+  /** The axis of vectors, one of the loops. */
+  readonly vector: Term;
+  readonly results: readonly {
+    readonly join: Join;
+    readonly node: Node;
+    readonly index: Index;
+  }[];
+  /** A kept axis that cuts a reduced one into ranges of a length. */
+  readonly part?: {
+    readonly axis: Term;
+    readonly of: Term;
+    readonly length: number;
+  };
+}
+
+/** The kernels of sums and largest elements over the same axes. */
+export function reductionKernels(
+  scene: Scene,
+  indices: readonly number[],
+): Kernel[] {
+  const { instructions } = scene;
+  const runs = runsOf(instructions, indices[0]);
+  const joins = indices.map((index) => joinOf(instructions[index]));
+  const results = sizeOf(extentsOf(runs.filter(({ reduced }) => !reduced)));
+  const parts = partsOf(runs, results);
+  const specs = indices.map((index) => {
+    const { shape, dtype } = instructions[index];
+    return { shape: parts > 1 ? [parts, results] : shape, dtype };
+  });
+  const numbers = parts > 1 ? indices.map(() => scene.scratch()) : indices;
+  const nodeOf = (values: Values, linear: Index, i: number): Node => {
+    const [operand] = instructions[indices[i]].operands;
+    const { shape } = instructions[operand];
+    return values.element(
+      operand,
+      Position.numbered(values.places, shape, linear),
+    );
+  };
+  const first = reductionKernel(
+    groupName(scene, indices),
+    sourceOf(scene, runs, parts, joins, nodeOf),
+    numbers.map((number, i) => ({ number, spec: specs[i] })),
+  );
+  if (parts === 1) return [first];
+  const across: Run[] = [
+    { extent: parts, stride: results, reduced: true },
+    { extent: results, stride: 1, reduced: false },
+  ];
+  const second = reductionKernel(
+    `parts of ${groupName(scene, indices)}`,
+    sourceOf(
+      scene,
+      across,
+      1,
+      joins,
+      (values, linear, i) => values.load(numbers[i], joins[i].dtype, linear),
+    ),
+    indices.map((number) => ({ number, spec: instructions[number] })),
+  );
+  return [first, second];
+}
+
+const extentsOf = (runs: readonly Run[]): number[] =>
+  runs.map(({ extent }) => extent);
+
+function joinOf({ operation: { kind }, dtype }: Instruction): Join {
+  if (kind !== "sum" && kind !== "reduce-max") {
+    throw new Error(`Cannot emit ${kind}: it is no reduction`);
+  }
+  return { kind, dtype };
+}
+
+/** How many parts to cut each result into. */
+function partsOf(runs: readonly Run[], results: number): number {
+  const reduced = runs.filter((run) => run.reduced);
+  if (reduced.length === 0) return 1;
+  const length = sizeOf(extentsOf(reduced));
+  // Results next to one another are vectors of 16, and a unit together.
+  const units = runs[runs.length - 1].reduced ? results : results / 16;
+  return Math.max(
+    1,
+    Math.min(
+      Math.ceil(ENOUGH_UNITS / Math.max(units, 1)),
+      Math.floor(length * Math.min(results, 16) / LEAST_PART),
+      reduced[0].extent,
+    ),
+  );
+}
+
+/** The loops of a reduction over runs. */
+function sourceOf(
+  scene: Pick<Scene, "instructions" | "stored">,
+  runs: readonly Run[],
+  parts: number,
+  joins: readonly Join[],
+  nodeOf: (values: Values, linear: Index, i: number) => Node,
+): ReductionSource {
+  const shape = extentsOf(runs);
+  return walkOver(scene, shape, ({ values, axes, coordinates, origin }) => {
+    const isReduced = (axis: Term) => runs[origin.get(axis)!].reduced;
+    const linear = linearIndex(coordinates, shape);
+    const nodes = joins.map((_, i) => nodeOf(values, linear, i));
+    let kept = axes.filter((axis) => !isReduced(axis));
+    let reduced = axes.filter(isReduced);
+    const source = (): NestSource => ({
+      values,
+      axes: [...axes],
+      vector: undefined,
+      stores: [],
+      roots: nodes,
+    });
+    const place = linearIndex(
+      coordinates.filter((_, i) => !runs[i].reduced),
+      extentsOf(runs.filter((run) => !run.reduced)),
+    );
+    const nest = source();
+    const stores = [{ output: 0, index: place, node: nodes[0] }];
+    const merged = { ...nest, stores };
+    mergeNest(merged, (a, b) => isReduced(a) === isReduced(b));
+    kept = merged.axes.filter((axis) => !isReduced(axis));
+    reduced = merged.axes.filter(isReduced);
+    if (merged.axes.length === 0) kept.push(values.places.axis(1));
+    const last = merged.axes[merged.axes.length - 1] ?? kept[0];
+    const wide = kept[kept.length - 1];
+    // A short last axis is better walked along than across.
+    const vector = isLong(last) || !wide || !isLong(wide) ? last : wide;
+    let part: ReductionSource["part"];
+    let index = place;
+    if (parts > 1) {
+      const [of] = reduced;
+      const least = of === vector ? 16 : 1;
+      const length = Math.ceil(of.extent / parts / least) * least;
+      const axis = values.places.axis(parts);
+      const results = sizeOf(kept.map(({ extent }) => extent));
+      index = combine([[place, 1], [termIndex(axis), results]]);
+      kept = [axis, ...kept];
+      part = { axis, of, length };
+    }
+    return {
+      values,
+      kept,
+      reduced,
+      vector,
+      results: joins.map((join, i) => ({ join, node: nodes[i], index })),
+      part,
+    };
+  });
+}
+
+const isLong = ({ extent }: Term): boolean => extent >= 8;
+
+/** The kernel of a reduction. */
+export function reductionKernel(
+  name: string,
+  source: ReductionSource,
+  outputs: Kernel["outputs"],
+): Kernel {
+  const { values, kept, reduced, vector, results, part } = source;
+  const along = reduced.includes(vector);
+  const outer = kept.filter((axis) => axis !== vector);
+  const inner = reduced.filter((axis) => axis !== vector);
+  const nestSource: NestSource = {
+    values,
+    axes: [
+      ...outer,
+      ...(along ? [] : [vector]),
+      ...inner,
+      ...(along ? [vector] : []),
+    ],
+    vector,
+    stores: results.map(({ node, index }, output) => ({ output, node, index })),
+    roots: [],
+  };
+  const units = cutUnits(outer, along ? undefined : vector, 16);
+  return {
+    name,
+    key: [
+      "reduce",
+      nestKey(nestSource),
+      reduced.map(({ id }) => id),
+      results.map(({ join }) => `${join.kind} ${join.dtype}`),
+      part ? `part ${part.axis.id} ${part.of.id} ${part.length}` : "",
+    ].join("|"),
+    inputs: values.inputs,
+    outputs,
+    units: units.count,
+    scratch: 0,
+    emit: (f) => {
+      const nest = new Nest(f, nestSource);
+      const behind = values.inputs.length + outputs.length;
+      const first = f.parameter(behind + 1), last = f.parameter(behind + 2);
+      nest.enter(0);
+      const copies = copiesFor(nest, vector.extent);
+      units.emit(nest, first, last, (from, to) => {
+        const range = rangeIn(f, nest, part);
+        if (along) reduceAlong(nest, nestSource, source, inner, copies, range);
+        else {
+          nest.vectorLoop(
+            copies,
+            () => {
+              reduceAcross(nest, nestSource, source, inner, range);
+            },
+            from,
+            to,
+          );
+        }
+      });
+    },
+  };
+}
+
+type Range = (axis: Term) => [Operand<"i32">, Operand<"i32">];
+
+/** The range of a reduced axis that the part at work has. */
+function rangeIn(
+  f: FunctionBuilder,
+  nest: Nest,
+  part: ReductionSource["part"],
+): Range {
+  if (!part) return ({ extent }) => [0, extent];
+  const { extent } = part.of;
+  const held = (x: Expression<"i32">) => {
+    const bound = f.let(x);
+    return f.let(select(bound, i32.const(extent), i32.lt_u(bound, extent)));
+  };
+  const start = held(i32.mul(nest.counter(part.axis), part.length));
+  const stop = held(i32.add(start, part.length));
+  return (axis) => axis === part.of ? [start, stop] : [0, axis.extent];
+}
+
+/** Variables that add up runs, and the runs. */
+class Totals {
+  readonly runs: Local<"v128">[];
+  readonly totals: Local<"v128">[];
+  readonly #f: FunctionBuilder;
+  readonly #join: Join;
+
+  constructor(f: FunctionBuilder, join: Join, copies: number) {
+    this.#f = f;
+    this.#join = join;
+    const start = (): Local<"v128">[] =>
+      Array.from({ length: copies }, () => f.let(identity(join)));
+    this.runs = start();
+    this.totals = start();
+  }
+
+  /** Lets a value into the run of a copy. */
+  take(copy: number, value: Vector): void {
+    const run = this.runs[copy];
+    this.#f.set(run, joined(this.#join, run, value));
+  }
+
+  /** Ends the runs. */
+  flush(): void {
+    this.totals.forEach((total, i) => {
+      this.#f.set(total, joined(this.#join, total, this.runs[i]));
+      this.#f.set(this.runs[i], identity(this.#join));
+    });
+  }
+
+  /** All copies and lanes together, in the first lane. */
+  all(): Vector {
+    let vectors: Vector[] = this.totals;
+    while (vectors.length > 1) {
+      vectors = vectors.slice(0, vectors.length / 2).map((x, i) =>
+        this.#f.let(
+          joined(this.#join, x, vectors[i + vectors.length / 2]),
+        )
+      );
+    }
+    for (const lanes of [[2, 3, 0, 1], [1, 0, 3, 2]]) {
+      const [x] = vectors;
+      vectors = [
+        this.#f.let(joined(this.#join, x, i32x4.shuffle(x, x, lanes))),
+      ];
+    }
+    return vectors[0];
+  }
+}
+
+/** Opens the loops over axes around a body. */
+function loops(
+  nest: Nest,
+  axes: readonly Term[],
+  range: Range,
+  body: () => void,
+): void {
+  const [axis, ...rest] = axes;
+  if (!axis) return body();
+  const [from, to] = range(axis);
+  nest.loop(axis, () => loops(nest, rest, range, body), from, to);
+}
+
+/** Calls with ranges of at most so many steps. */
+function inRuns(
+  f: FunctionBuilder,
+  [from, to]: [Operand<"i32">, Operand<"i32">],
+  length: number,
+  extent: number,
+  body: (from: Operand<"i32">, to: Operand<"i32">) => void,
+): void {
+  if (extent <= length) return body(from, to);
+  const start = f.local("i32");
+  f.loop(start, from, to, length, () => {
+    const stop = f.let(i32.add(start, length));
+    body(
+      start,
+      f.let(
+        select(
+          stop,
+          typeof to === "number" ? i32.const(to) : to,
+          i32.lt_u(stop, to),
+        ),
+      ),
+    );
+  });
+}
+
+/** Reduces along the axis of the vectors, to one number. */
+function reduceAlong(
+  nest: Nest,
+  { stores }: NestSource,
+  { results, vector }: ReductionSource,
+  inner: readonly Term[],
+  copies: number,
+  range: Range,
+): void {
+  const { f } = nest;
+  const totals = results.map(({ join }) => new Totals(f, join, copies));
+  loops(nest, inner, range, () => {
+    inRuns(
+      f,
+      range(vector),
+      RUN * 4 * copies,
+      vector.extent,
+      (from, to) => {
+        nest.vectorLoop(
+          copies,
+          () => {
+            const { width } = nest;
+            results.forEach(({ node, join }, i) => {
+              for (let copy = 0; copy < width.copies; copy++) {
+                const value = nest.value(node, copy);
+                totals[i].take(
+                  copy,
+                  width.lanes === 4 ? value : v128.bitselect(
+                    value,
+                    identity(join),
+                    i32x4.const([-1, 0, 0, 0]),
+                  ),
+                );
+              }
+            });
+          },
+          from,
+          to,
+        );
+        for (const total of totals) total.flush();
+      },
+    );
+  });
+  stores.forEach((store, i) => {
+    f.storeLane(nest.addressOf(store), totals[i].all(), 0);
+  });
+}
+
+/** Reduces across the axis of the vectors: each lane is a result. */
+function reduceAcross(
+  nest: Nest,
+  { stores }: NestSource,
+  { results }: ReductionSource,
+  inner: readonly Term[],
+  range: Range,
+): void {
+  const { f, width } = nest;
+  const totals = results.map(({ join }) => new Totals(f, join, width.copies));
+  const take = () => {
+    results.forEach(({ node }, i) => {
+      for (let copy = 0; copy < width.copies; copy++) {
+        totals[i].take(copy, nest.value(node, copy));
+      }
+    });
+  };
+  const innermost = inner[inner.length - 1];
+  loops(nest, inner.slice(0, -1), range, () => {
+    if (!innermost) take();
+    else {
+      inRuns(
+        f,
+        range(innermost),
+        RUN,
+        innermost.extent,
+        (from, to) => {
+          nest.loop(innermost, take, from, to);
+          for (const total of totals) total.flush();
+        },
+      );
+    }
+    if (!innermost) { for (const total of totals) total.flush(); }
+  });
+  stores.forEach((store, i) => {
+    const address = nest.addressOf(store);
+    totals[i].totals.forEach((total, copy) => {
+      if (width.lanes === 1) f.storeLane(address, total, 0);
+      else f.store(address, total, copy * 16);
+    });
+  });
+}
