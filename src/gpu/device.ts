@@ -28,6 +28,16 @@ export interface AdapterFacts {
   readonly software: boolean;
 }
 
+/** The limits that programs must keep to. */
+export type GpuLimits = Readonly<
+  Record<
+    | "maxBufferSize"
+    | "maxStorageBufferBindingSize"
+    | "maxStorageBuffersPerShaderStage",
+    number
+  >
+>;
+
 /** A device that runs programs on the GPU; `gpuDevice` makes one. */
 export class GpuDevice implements Device {
   /** `gpu`. */
@@ -38,6 +48,8 @@ export class GpuDevice implements Device {
   readonly adapter: AdapterFacts;
   /** The WebGPU device. */
   readonly gpu: GPUDevice;
+  /** What its programs keep to. */
+  readonly limits: GpuLimits;
   /** What its timestamps mean; nothing where it has none. */
   readonly clock: GpuClock | undefined;
   /** Hears what kernels take, if they are timed. */
@@ -52,15 +64,18 @@ export class GpuDevice implements Device {
    * @param adapter What is known of its adapter.
    * @param clock What its timestamps mean, if it has them.
    * @param listener Hears what kernels take.
+   * @param limits What its programs keep to; the WebGPU device's own by default.
    */
   constructor(
     gpu: GPUDevice,
     adapter: AdapterFacts,
     clock?: GpuClock,
     listener?: ProfileListener,
+    limits: GpuLimits = gpu.limits,
   ) {
     this.gpu = gpu;
     this.adapter = adapter;
+    this.limits = limits;
     this.clock = clock;
     this.listener = listener;
     gpu.lost.then(({ reason, message }) => {
@@ -89,9 +104,9 @@ export class GpuDevice implements Device {
 
   /** The same GPU with timed kernels, where it has timestamps. */
   get profiled(): ((listener: ProfileListener) => GpuDevice) | undefined {
-    const { gpu, adapter, clock } = this;
+    const { gpu, adapter, clock, limits } = this;
     return clock &&
-      ((listener) => new GpuDevice(gpu, adapter, clock, listener));
+      ((listener) => new GpuDevice(gpu, adapter, clock, listener, limits));
   }
 
   /**
@@ -106,7 +121,7 @@ export class GpuDevice implements Device {
     size: number,
     needs: () => string = () => "",
   ): GPUBuffer {
-    const { maxBufferSize } = this.gpu.limits;
+    const { maxBufferSize } = this.limits;
     if (size > maxBufferSize) {
       throw new GpuError(
         `Cannot allocate ${what}: ${size} bytes are needed, adapter ${this.adapter.name} allows ${maxBufferSize} in one buffer${needs()}${LESS}`,

@@ -29,6 +29,7 @@ import {
 import { KernelTimer, profiledKernels } from "./profile.ts";
 import { describeNeeds, needsOf, requireRoom } from "./room.ts";
 import { schedule } from "./schedule.ts";
+import { rangesOf } from "./split.ts";
 import { gridOf, type Kernel } from "./wgsl.ts";
 
 /** Flags: how many indices were outside; the first one's instruction, value, place. */
@@ -77,10 +78,9 @@ export class GpuExecutable implements Executable {
     const targets = new Map(
       [...updates].map(([output, name]) => [output, STATE + name]),
     );
-    const { maxStorageBuffersPerShaderStage } = device.gpu.limits;
     const scheduled = schedule(
       program,
-      maxStorageBuffersPerShaderStage,
+      device.limits,
       targets,
       device.adapter.software,
     );
@@ -242,8 +242,11 @@ export class GpuExecutable implements Executable {
   }
 
   #bind(memory: GpuMemory): GPUBindGroup[] {
+    const { maxStorageBufferBindingSize } = this.#device.limits;
     return this.#kernels.map(({ name, bindings, flags }, k) => {
-      const places = bindings.map((i) => this.#place(memory, i));
+      const places = bindings.flatMap((i) =>
+        rangesOf(this.#place(memory, i), maxStorageBufferBindingSize)
+      );
       if (flags) places.push(this.#flags!);
       return this.#device.gpu.createBindGroup({
         label: name,

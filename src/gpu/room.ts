@@ -14,6 +14,7 @@ import type { GpuDevice } from "./device.ts";
 import { GpuError } from "./error.ts";
 import { bytesOf } from "./memory.ts";
 import type { Schedule } from "./schedule.ts";
+import { buffersOf } from "./split.ts";
 import { gridOf, MOST_WORKGROUPS } from "./wgsl.ts";
 
 /** Tensors that an error names. */
@@ -161,23 +162,15 @@ export function describeState(values: ReadonlyMap<string, Value>): string {
  */
 export function requireRoom(
   device: GpuDevice,
-  { kernels }: Schedule,
+  { kernels, bytesOf }: Schedule,
   needs: Needs,
 ): void {
-  const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
+  const {
+    maxBufferSize,
+    maxStorageBufferBindingSize,
+    maxStorageBuffersPerShaderStage,
+  } = device.limits;
   const { name: adapter } = device.adapter;
-  const [first] = needs.tensors;
-  if (first && first.bytes > maxStorageBufferBindingSize) {
-    throw new GpuError(
-      `Cannot load program: ${first.name} has ${
-        show(first.bytes)
-      } bytes, adapter ${adapter} allows tensors of ${
-        show(maxStorageBufferBindingSize)
-      }${describeNeeds(needs)}\nhelp: reduce ${
-        first.ofModel ? "the model" : "the batch size or the model"
-      }`,
-    );
-  }
   if (needs.results > maxBufferSize) {
     throw new GpuError(
       `Cannot load program: its intermediate results take ${
@@ -187,7 +180,22 @@ export function requireRoom(
       }\nhelp: reduce the batch size or the model`,
     );
   }
-  for (const { name, workgroups } of kernels) {
+  for (const kernel of kernels) {
+    const { name, workgroups } = kernel;
+    const buffers = buffersOf(kernel, bytesOf, maxStorageBufferBindingSize);
+    if (buffers > maxStorageBuffersPerShaderStage) {
+      throw new GpuError(
+        `Cannot load program: ${name} needs ${buffers} buffers of at most ${
+          show(maxStorageBufferBindingSize)
+        } bytes, adapter ${adapter} allows ${maxStorageBuffersPerShaderStage}${
+          describeNeeds(needs)
+        }\nhelp: reduce ${
+          needs.tensors[0]?.ofModel
+            ? "the model"
+            : "the batch size or the model"
+        }`,
+      );
+    }
     if (gridOf(workgroups).y > MOST_WORKGROUPS) {
       throw new GpuError(
         `Cannot load program: ${name} needs ${

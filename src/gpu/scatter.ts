@@ -41,8 +41,9 @@ export function scatterKernels(scene: Scene, index: number): Kernel[] {
 for (var n = 0u; n < ${count}u; n++) {
   let row = u32(in0[n]);
   // What is below 0 is, without a sign, far above.
-  if (row >= ${height}u) { raise(${index}u, in0[n], n); }
-  if (row % ${owners}u < at) { place++; }
+  let owner = row % ${owners}u;
+  if (row >= ${height}u && owner == at) { raise(${index}u, in0[n], n); }
+  if (owner < at) { place++; }
 }
 result[${count}u + at] = i32(place);
 if (at == 0u) { result[${count + owners}u] = ${count}i; }

@@ -14,8 +14,10 @@ import type { Scene } from "./expression.ts";
 import { foldWindowsKernel } from "./fold_windows.ts";
 import { kernelGradientKernels } from "./kernel_gradient.ts";
 import { matmulKernels } from "./matmul.ts";
+import { bytesOf } from "./memory.ts";
 import { argmaxKernel, reductionKernels } from "./reduction.ts";
 import { scatterKernels } from "./scatter.ts";
+import { buffersOf, splitBindings } from "./split.ts";
 import type { Kernel } from "./wgsl.ts";
 
 /** A program as kernels. */
@@ -30,31 +32,75 @@ export interface Schedule {
   readonly inPlace: ReadonlyMap<number, number>;
   /** The kernels, in the order in which they run. */
   readonly kernels: readonly Kernel[];
+  /** Size of an instruction's numbers, or of a result between two kernels. */
+  readonly bytesOf: (number: number) => number;
 }
+
+/** Inputs of a kernel that does the least: of a `select`. */
+const LEAST_INPUTS = 3;
+
+/** What every adapter allows. */
+const COMMON_LIMITS = {
+  maxStorageBuffersPerShaderStage: 8,
+  maxStorageBufferBindingSize: 2 ** 27,
+};
 
 /**
  * Makes the kernels of a program.
  *
  * @param program The program.
- * @param mostBindings How many storage buffers a kernel may have: by default
- * eight, which every adapter allows.
+ * @param limits How many storage buffers a kernel may have, and their size.
  * @param targets Output name to the name of the input that it replaces.
  * @param software Whether the adapter computes on the processor, which is given
  * larger tiles; by default not.
  */
 export function schedule(
   program: Program,
-  mostBindings = 8,
+  limits: typeof COMMON_LIMITS = COMMON_LIMITS,
   targets: ReadonlyMap<string, string> = new Map(),
   software = false,
 ): Schedule {
-  // One binding is for a result, one for flags.
-  const fused = fuse(program, mostBindings - 2, targets);
+  const most = limits.maxStorageBuffersPerShaderStage;
+  const limit = limits.maxStorageBufferBindingSize;
+  // One buffer is for a result, one for flags; a large tensor takes several, so
+  // that kernels have to read less.
+  for (let inputs = most - 2;; inputs = Math.floor(inputs / 2)) {
+    const whole = kernelsFor(program, inputs, targets, software);
+    const fits = whole.kernels.every((kernel) =>
+      buffersOf(kernel, whole.bytesOf, limit) <= most
+    );
+    if (!fits && inputs >= 2 * LEAST_INPUTS) continue;
+    const kernels = whole.kernels.map((kernel) =>
+      splitBindings(kernel, whole.bytesOf, limit)
+    );
+    return { ...whole, kernels };
+  }
+}
+
+/** The kernels of a program, as if tensors could have any size. */
+function kernelsFor(
+  program: Program,
+  mostInputs: number,
+  targets: ReadonlyMap<string, string>,
+  software: boolean,
+): Schedule {
+  const fused = fuse(program, mostInputs, targets);
   const { instructions, stored, outputs, inPlace, groups } = fused;
   let numbers = instructions.length;
   const scene: Scene = { ...fused, software, scratch: () => numbers++ };
   const kernels = groups.flatMap(({ results }) => kernelsOf(scene, results));
-  return { instructions, stored, outputs, inPlace, kernels };
+  const scratch = new Map(
+    kernels.flatMap(({ results }) => results)
+      .map(({ number, spec }) => [number, spec]),
+  );
+  return {
+    instructions,
+    stored,
+    outputs,
+    inPlace,
+    kernels,
+    bytesOf: (number) => bytesOf(instructions[number] ?? scratch.get(number)!),
+  };
 }
 
 /** The kernels of results that are computed together. */
