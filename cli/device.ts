@@ -68,6 +68,7 @@ async function findDevice(
   if (name === "reference") {
     return { device: referenceDevice, title: referenceDevice.name };
   }
+  pretendDesktop();
   try {
     const device = await gpuDevice({
       allowSoftware: name === "gpu",
@@ -79,4 +80,16 @@ async function findDevice(
     if (name === "auto") return cpu();
     throw new UsageError(error.message);
   }
+}
+
+/**
+ * Where there is no desktop, the library that looks for one while adapters are
+ * searched writes an error of its own. It is quiet when the folder is named that
+ * the desktop would have, even if that does not exist.
+ */
+function pretendDesktop(): void {
+  const variable = "XDG_RUNTIME_DIR";
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  if (state !== "granted" || Deno.env.get(variable)) return;
+  Deno.env.set(variable, "/nonexistent");
 }

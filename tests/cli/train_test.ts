@@ -291,6 +291,19 @@ Deno.test("train reads CIFAR from a folder, and augments what it trains on", () 
     assert(Math.abs(trainLoss - testLoss) > 1e-3, `${trainLoss}, ${testLoss}`);
   }));
 
+Deno.test("deno task train says nothing of a desktop that is not there", () =>
+  inFolder(async (folder) => {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["task", "--quiet", "train", "--dataset", "iris", "--epochs", "1"]
+        .concat("--out", `${folder}/run`),
+      cwd: root,
+      env: { NO_COLOR: "1", XDG_RUNTIME_DIR: "" },
+    }).output();
+    const text = new TextDecoder().decode(stderr);
+    assertEquals(code, 0, text);
+    assert(!text.includes("XDG_RUNTIME_DIR"), text);
+  }));
+
 Deno.test("progressLine fills the bar by the share that is done", () => {
   const title = "epoch 1/2", details = "0:10 left";
   assertEquals(

@@ -1,6 +1,8 @@
 /** Timing kernels on the GPU. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { UsageError } from "../../cli/arguments.ts";
+import { openDevice } from "../../cli/device.ts";
 import { schedule } from "../../src/gpu/schedule.ts";
 import { profiledKernels } from "../../src/gpu/profile.ts";
 import { type Gpu, gpuDevice } from "../../src/gpu/mod.ts";
@@ -128,6 +130,37 @@ gpuTest(
       ph === "X" && tid === 2
     ).map(({ ts }) => ts!);
     assertEquals(starts, starts.toSorted((a, b) => a - b));
+  },
+);
+
+gpuTest(
+  "openDevice refuses to profile where the adapter has no timestamps",
+  async () => {
+    const { gpu } = navigator;
+    const adapter = await gpu.requestAdapter();
+    const { info, limits } = adapter!;
+    const requestDevice = (descriptor: GPUDeviceDescriptor) =>
+      adapter!.requestDevice(descriptor);
+    const without = { info, limits, features: new Set(), requestDevice };
+    Object.defineProperty(navigator, "gpu", {
+      value: { requestAdapter: () => Promise.resolve(without) },
+      configurable: true,
+    });
+    try {
+      const error = await assertRejects(
+        () => openDevice("gpu", () => {}),
+        UsageError,
+      );
+      assertMatch(
+        error.message,
+        /^--profile needs a device that can time its kernels, and gpu, .* cannot/,
+      );
+    } finally {
+      Object.defineProperty(navigator, "gpu", {
+        value: gpu,
+        configurable: true,
+      });
+    }
   },
 );
 
