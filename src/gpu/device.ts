@@ -15,6 +15,8 @@ import type { GpuClock } from "./profile.ts";
 import { describeState } from "./room.ts";
 import type { Kernel } from "./wgsl.ts";
 
+/** Everything that can go wrong in a call. */
+const SCOPES = ["validation", "out-of-memory", "internal"] as const;
 /** What helps where there is not enough memory. */
 const LESS = "\nhelp: reduce the batch size or the model";
 /** How long a loss of the device may take to be told. */
@@ -227,12 +229,11 @@ export class GpuDevice implements Device {
     act: () => T,
     more: (told: string) => Promise<string> = () => Promise.resolve(""),
   ): T {
-    this.gpu.pushErrorScope("validation");
-    this.gpu.pushErrorScope("out-of-memory");
+    for (const filter of SCOPES) this.gpu.pushErrorScope(filter);
     try {
       return act();
     } finally {
-      const errors = [this.gpu.popErrorScope(), this.gpu.popErrorScope()];
+      const errors = SCOPES.map(() => this.gpu.popErrorScope());
       this.#pending.push(
         Promise.all(errors).then(async (found) => {
           const error = found.find((e) => e !== null);
