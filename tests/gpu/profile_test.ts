@@ -159,7 +159,7 @@ gpuTest(
     });
     try {
       const error = await assertRejects(
-        () => openDevice("gpu", () => {}),
+        () => openDevice("gpu", { listener: () => {} }),
         UsageError,
       );
       assertMatch(
