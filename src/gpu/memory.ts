@@ -125,29 +125,54 @@ export class GpuMemory implements Memory {
       if (!place) throw new RangeError(`Cannot read ${name}: it is not there`);
       return { name, place };
     });
-    const size = wanted.reduce((total, { place }) => total + place.size, 0);
-    const staging = this.#device.staging(size);
-    const { gpu } = this.#device;
+    const { gpu, limits } = this.#device;
+    const batches = inBatches(wanted, limits.maxBufferSize).map((batch) => ({
+      ...batch,
+      staging: this.#device.staging(batch.size),
+    }));
+    // All copies are of one moment, however long the reading takes.
     this.#device.guard("read memory", () => {
       const encoder = gpu.createCommandEncoder();
-      let offset = 0;
-      for (const { place } of wanted) {
-        copy(encoder, place, staging, offset);
-        offset += place.size;
+      for (const { members, staging } of batches) {
+        let offset = 0;
+        for (const { place } of members) {
+          copy(encoder, place, staging, offset);
+          offset += place.size;
+        }
       }
       gpu.queue.submit([encoder.finish()]);
     });
     const values = new Map<string, Value>();
-    await this.#device.map(staging, size, (bytes) => {
-      let at = 0;
-      for (const { name, place } of wanted) {
-        values.set(name, decode(place.spec, bytes, at));
-        at += place.size;
-      }
-    });
-    staging.destroy();
+    for (const { members, size, staging } of batches) {
+      await this.#device.map(staging, size, (bytes) => {
+        let at = 0;
+        for (const { name, place } of members) {
+          values.set(name, decode(place.spec, bytes, at));
+          at += place.size;
+        }
+      });
+      staging.destroy();
+    }
     return values;
   }
+}
+
+/** What lies in places, cut into batches that a buffer of so many bytes holds. */
+function inBatches<Member extends { readonly place: Place }>(
+  members: readonly Member[],
+  most: number,
+): { members: Member[]; size: number }[] {
+  const batches = [{ members: [] as Member[], size: 0 }];
+  for (const member of members) {
+    const { size } = member.place;
+    if (batches.at(-1)!.size + size > most) {
+      batches.push({ members: [], size: 0 });
+    }
+    const last = batches.at(-1)!;
+    last.members.push(member);
+    last.size += size;
+  }
+  return batches;
 }
 
 /** Encodes a copy; none of nothing. */
