@@ -3,17 +3,20 @@
  * matrix product: rows are output channels, columns the entries (c, i, j) of a
  * kernel, and the sum runs over the samples and positions.
  *
- * Bindings: x, dy, the result. A lane computes a tile in registers (`gather.ts`). The
- * sum is long and the result small, so it is split into parts, each a range of
- * the rows of the output of all samples; a second kernel adds the parts in order.
+ * Passes: copies of x and dy with 4 channels in a vector (`pack.ts`), the product,
+ * and the sum of its parts. The product's bindings: dy, x, the result. A lane
+ * computes a tile in registers (`tile.ts`). The sum is long and the result small, so
+ * it is split into parts, each a range of the rows of the output of all samples,
+ * which a last kernel adds in order.
  *
  * @module
  */
 
+import type { Side } from "./block.ts";
 import { nameOf, type Scene } from "./expression.ts";
-import { columnsOf, eachRow, gather, storeTile, tilingOf } from "./gather.ts";
-import { joinParts, partsOf } from "./tile.ts";
-import { assemble, bindFloats, type Kernel } from "./wgsl.ts";
+import { packImages } from "./pack.ts";
+import { joinParts, multiply, partsOf, storeTile, tilingOf } from "./tile.ts";
+import { assemble, type Kernel } from "./wgsl.ts";
 
 /** The kernels of `conv-kernel-gradient`. */
 export function kernelGradientKernels(scene: Scene, index: number): Kernel[] {
@@ -23,78 +26,125 @@ export function kernelGradientKernels(scene: Scene, index: number): Kernel[] {
     throw new Error(`Cannot write ${operation.kind}: it is no kernel gradient`);
   }
   const { stride, padding, dilation, groups } = operation.geometry;
-  const [batch, channels, height, width] =
-    scene.instructions[operands[0]].shape;
+  const [batch, , height, width] = scene.instructions[operands[0]].shape;
   const [, , outHeight, outWidth] = scene.instructions[operands[1]].shape;
   const [filters, depth, kernelHeight, kernelWidth] = shape;
   const members = filters / groups;
+  const memberBlocks = Math.ceil(members / 4);
+  const depthBlocks = Math.ceil(depth / 4);
   const cells = kernelHeight * kernelWidth;
   const entries = depth * cells;
-  const tiling = tilingOf(members, entries);
-  const { down, across } = tiling;
-  const tiles = groups * down * across;
-  const plane = outHeight * outWidth;
-  // The sum is split by rows of the output.
+
+  // A line of the output is summed in blocks of up to 4 positions. At its end dy
+  // has zeros, and so has x where nothing of it is seen.
+  const block = [4, 3, 2, 1].reduce((best, n) =>
+    Math.ceil(outWidth / n) * (n + 1) < Math.ceil(outWidth / best) * (best + 1)
+      ? n
+      : best
+  );
+  const lineBlocks = Math.ceil(outWidth / block);
+  const whole = (extent: number, all: number) => ({
+    before: 0,
+    used: extent,
+    extent: all,
+  });
+  const reach = (axis: 0 | 1, extent: number): number =>
+    (extent - 1) * stride[axis] + (shape[2 + axis] - 1) * dilation[axis] + 1;
+  const seen = (axis: 0 | 1, extent: number, out: number, all: number) => ({
+    before: padding[axis],
+    used: Math.max(0, Math.min(extent, reach(axis, out) - padding[axis])),
+    extent: reach(axis, all),
+  });
+  const line = lineBlocks * block;
+  const dyMargins = [
+    whole(outHeight, outHeight),
+    whole(outWidth, line),
+  ] as const;
+  const xMargins = [
+    seen(0, height, outHeight, outHeight),
+    seen(1, width, outWidth, line),
+  ] as const;
+  const [down, across] = xMargins.map(({ extent }) => extent);
+  const x = packImages(scene, operands[0], groups, xMargins);
+  const dy = packImages(scene, operands[1], groups, dyMargins);
+
   const lines = batch * outHeight;
-  const parts = Math.min(lines, partsOf(tiles, batch * plane));
+  const steps = lines * line;
+  const columnCount = depthBlocks * cells * 4;
+  const tiling = tilingOf(members, columnCount, groups * steps, scene.software);
+  const tiles = groups * tiling.down * tiling.across;
+  const parts = Math.min(lines, partsOf(tiles, steps));
   const share = Math.ceil(lines / parts);
-  const { inputs, names } = bindFloats(operands.map((o) => scene.roots[o]));
   const target = parts === 1 ? index : scene.scratch();
+  const rows: Side = {
+    name: "in0",
+    vector: "along",
+    step: 1,
+    place: (b) =>
+      `(block * ${memberBlocks}u + min(${b}, ${memberBlocks - 1}u)) * ${
+        outHeight * line
+      }u`,
+  };
+  const columns: Side = {
+    name: "in1",
+    vector: "along",
+    step: stride[1],
+    place: (b) => {
+      const entry = `min(${b}, ${depthBlocks * cells - 1}u)`;
+      return `(block * ${depthBlocks}u + ${entry} / ${cells}u) * ${
+        down * across
+      }u + (${entry} / ${kernelWidth}u % ${kernelHeight}u) * ${
+        dilation[0] * across
+      }u + (${entry} % ${kernelWidth}u) * ${dilation[1]}u`;
+    },
+  };
+  const tile = multiply(tiling, rows, columns);
   const body = `let part = group / ${tiles}u;
-let across = group % ${across}u;
-let member = ((group / ${across}u) % ${down}u) * ${tiling.rows}u;
-let block = (group / ${across * down}u) % ${groups}u;
-${columnsOf(tiling, entries)}
-let channels = block * ${depth}u + columns / ${cells}u;
-// Above and left of the image these wrap round: far outside.
-let ys = ((columns / ${kernelWidth}u) % ${kernelHeight}u) * ${dilation[0]}u - ${
-    padding[0]
-  }u;
-let xs = (columns % ${kernelWidth}u) * ${dilation[1]}u - ${padding[1]}u;
-${eachRow(tiling, (r) => `var sum${r} = vec4f();`)}
+let block = (group / ${tiling.down * tiling.across}u) % ${groups}u;
+let down = (group / ${tiling.across}u) % ${tiling.down}u;
+let across = group % ${tiling.across}u;
+${tile.start}
 let last = min(part * ${share}u + ${share}u, ${lines}u);
 for (var line = part * ${share}u; line < last; line++) {
   let n = line / ${outHeight}u;
   let p = line % ${outHeight}u;
-  let y = ys + p * ${stride[0]}u;
-  let y_seen = y < vec4u(${height}u);
-  let x_line = ((n * ${channels}u + channels) * ${height}u + y) * ${width}u;
-${
-    eachRow(tiling, (r) =>
-      `  let dy_at${r} = (n * ${filters}u + block * ${members}u + min(member + ${r}u, ${
-        members - 1
-      }u)) * ${plane}u + p * ${outWidth}u;`)
-  }
-  for (var q = 0u; q < ${outWidth}u; q++) {
-    let x = xs + q * ${stride[1]}u;
-    let seen = y_seen & (x < vec4u(${width}u));
-    let cell = select(vec4u(), x_line + x, seen);
-    let numbers = select(vec4f(), ${gather(names[0], "cell")}, seen);
-${
-    eachRow(tiling, (r) =>
-      `    sum${r} += ${names[1]}[dy_at${r} + q] * numbers;`)
-  }
+  let dy_line = n * ${groups * memberBlocks * outHeight * line}u + p * ${line}u;
+  let x_line = n * ${groups * depthBlocks * down * across}u + p * ${
+    stride[0] * across
+  }u;
+  for (var q = 0u; q < ${lineBlocks}u; q++) {
+    let dy_at = dy_line + q * ${block}u;
+    let x_at = x_line + q * ${block * stride[1]}u;
+${tile.step(["dy_at", "x_at"], block)}
   }
 }
-let first = (part * ${filters}u + block * ${members}u + member) * ${entries}u + column;
+let first = (part * ${filters}u + block * ${members}u) * ${entries}u;
 ${
-    storeTile(
-      tiling,
-      (r) => `member + ${r}u < ${members}u`,
-      entries,
-      (r) => `first + ${r * entries}u`,
-    )
+    storeTile(tiling, tile, {
+      rows: members,
+      columns: columnCount,
+      rowStride: `${entries}u`,
+      column: (name) => ({
+        statements: `let ${name}_c = ${name} / ${
+          4 * cells
+        }u * 4u + ${name} % 4u;`,
+        place: `first + ${name}_c * ${cells}u + ${name} / 4u % ${cells}u`,
+        exists: depth % 4 ? [`${name}_c < ${depth}u`] : [],
+      }),
+      vector: "none",
+    })
   }`;
   const product = assemble({
     name: nameOf(instruction),
-    inputs,
+    inputs: [dy, x].map(({ number }) => ({ number, type: "vec4f" })),
     output: target,
     spec: { shape: [parts, ...shape], dtype: "float" },
     functions: [],
     work: { workgroups: tiles * parts, lanes: tiling.lanes },
     body,
   });
+  const kernels = [x.kernel, dy.kernel, product];
   return parts === 1
-    ? [product]
-    : [product, joinParts(instruction, target, index, parts)];
+    ? kernels
+    : [...kernels, joinParts(instruction, target, index, parts)];
 }

@@ -132,10 +132,10 @@ ${
     storeTile(tiling, tile, {
       rows: turn ? width : height,
       columns: turn ? height : width,
-      place: (row, column) =>
-        turn
-          ? `plane + ${column} * ${width}u + ${row}`
-          : `plane + ${row} * ${width}u + ${column}`,
+      rowStride: turn ? "1u" : `${width}u`,
+      column: (name) => ({
+        place: turn ? `plane + ${name} * ${width}u` : `plane + ${name}`,
+      }),
       vector,
     })
   }`;

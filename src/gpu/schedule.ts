@@ -8,7 +8,12 @@
 import { fuse } from "../program/fusion.ts";
 import type { Instruction, Program } from "../program/program.ts";
 import { sizeOf } from "../tensor/value.ts";
-import { convolutionKernel } from "./convolution.ts";
+import { convolutionKernels } from "./convolution.ts";
+import {
+  depthwiseGradientKernels,
+  depthwiseKernel,
+  isDepthwise,
+} from "./depthwise.ts";
 import { elementwiseKernel } from "./elementwise.ts";
 import type { Scene } from "./expression.ts";
 import { foldWindowsKernel } from "./fold_windows.ts";
@@ -119,12 +124,14 @@ function kernelsOf(scene: Scene, results: readonly number[]): Kernel[] {
       return nothing ? [zeros(scene, index)] : matmulKernels(scene, index);
     case "conv":
     case "conv-input-gradient":
-      return [
-        nothing ? zeros(scene, index) : convolutionKernel(scene, index),
-      ];
+      if (nothing) return [zeros(scene, index)];
+      return isDepthwise(instructions, index)
+        ? [depthwiseKernel(scene, index)]
+        : convolutionKernels(scene, index);
     case "conv-kernel-gradient":
-      return nothing
-        ? [zeros(scene, index)]
+      if (nothing) return [zeros(scene, index)];
+      return isDepthwise(instructions, index)
+        ? depthwiseGradientKernels(scene, index)
         : kernelGradientKernels(scene, index);
     case "fold-windows":
       return [foldWindowsKernel(scene, index)];

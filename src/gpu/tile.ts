@@ -147,8 +147,21 @@ export interface Store {
   /** Its extents. */
   readonly rows: number;
   readonly columns: number;
-  /** Place of a row and column in the result. */
-  readonly place: (row: string, column: string) => string;
+  /** Distance from a row to the next, a u32 expression. */
+  readonly rowStride: string;
+  /**
+   * Where row 0 of a column lies.
+   *
+   * @param name Name of the column's number.
+   */
+  readonly column: (name: string) => {
+    /** Statements before it. */
+    readonly statements?: string;
+    /** The place, a u32 expression. */
+    readonly place: string;
+    /** What must hold, besides being one of the columns. */
+    readonly exists?: readonly string[];
+  };
   /** Which 4 neighbours of a block lie in a row, and can be written together. */
   readonly vector: "rows" | "columns" | "none";
 }
@@ -160,44 +173,44 @@ export interface Store {
 export function storeTile(
   { tall, wide, lanes, down, across }: Tiling,
   tile: Tile,
-  { rows, columns, place, vector }: Store,
+  { rows, columns, rowStride, column, vector }: Store,
 ): string {
   const allRows = rows === down * tall * 4;
   const allColumns = columns === across * lanes * wide * 4;
-  const within = (exists: string[], statement: string): string =>
+  const write = (exists: readonly string[], statement: string): string =>
     exists.length === 0
       ? statement
       : `if (${exists.join(" && ")}) { ${statement} }`;
   const lines: string[] = [];
-  for (let j = 0; j < wide; j++) {
-    lines.push(`let column${j} = ${tile.column(j)};`);
-  }
   for (let i = 0; i < tall * 4; i++) {
     lines.push(`let row${i} = ${tile.row(i)};`);
-    const rowExists = allRows ? [] : [`row${i} < ${rows}u`];
-    for (let j = 0; j < wide; j++) {
-      const sum = `sum${i}_${j}`;
-      const exists = allColumns ? [] : [`column${j} < ${columns}u`];
-      if (vector === "columns") {
-        lines.push(within(
-          [...rowExists, ...exists],
-          `result[(${place(`row${i}`, `column${j}`)}) / 4u] = ${sum};`,
-        ));
-        continue;
-      }
-      if (vector === "rows" && i % 4 > 0) continue;
-      [..."xyzw"].forEach((c, n) => {
-        const column = `column${j} + ${n}u`;
-        const exists = allColumns ? [] : [`${column} < ${columns}u`];
-        const at = place(`row${i}`, `(${column})`);
-        const four = [0, 1, 2, 3].map((r) => `sum${i + r}_${j}.${c}`);
-        lines.push(within(
-          [...rowExists, ...exists],
-          vector === "rows"
+  }
+  for (let j = 0; j < wide; j++) {
+    for (const n of vector === "columns" ? [0] : [0, 1, 2, 3]) {
+      const name = `column${j}_${n}`;
+      const { statements = "", place, exists = [] } = column(name);
+      lines.push(
+        `let ${name} = ${tile.column(j)} + ${n}u;`,
+        statements,
+        `let ${name}_at = ${place};`,
+      );
+      const within = [
+        ...exists,
+        ...allColumns ? [] : [`${name} < ${columns}u`],
+      ];
+      for (let i = 0; i < tall * 4; i += vector === "rows" ? 4 : 1) {
+        const here = [...within, ...allRows ? [] : [`row${i} < ${rows}u`]];
+        const at = `${name}_at + row${i} * ${rowStride}`;
+        const four = [0, 1, 2, 3].map((r) => `sum${i + r}_${j}.${"xyzw"[n]}`);
+        lines.push(write(
+          here,
+          vector === "columns"
+            ? `result[(${at}) / 4u] = sum${i}_${j};`
+            : vector === "rows"
             ? `result[(${at}) / 4u] = vec4f(${four.join(", ")});`
-            : `result[${at}] = ${sum}.${c};`,
+            : `result[${at}] = ${four[0]};`,
         ));
-      });
+      }
     }
   }
   return lines.join("\n");

@@ -93,6 +93,24 @@ export function productTests(test: DeviceTest): void {
         [[2, 6, 7, 7], [4, 3, 3, 3], geometry(1, 1, 1, 2)],
         [[2, 6, 8, 8], [6, 1, 3, 3], geometry(2, 1, 1, 6)],
         [[1, 1, 5, 5], [1, 1, 5, 5], geometry(1, 0)],
+        // As many groups as channels.
+        [[2, 6, 9, 13], [6, 1, 3, 3], geometry(1, 1, 1, 6)],
+        [[1, 3, 8, 8], [3, 1, 5, 4], geometry(2, 2, 2, 3)],
+        [[1, 2, 11, 9], [2, 1, 3, 3], geometry(3, 2, 1, 2)],
+        [[1, 2, 17, 16], [2, 1, 3, 2], geometry(5, 1, 1, 2)],
+        [[2, 3, 6, 6], [6, 1, 3, 3], geometry(1, 1, 1, 3)],
+        [[1, 2, 12, 12], [2, 1, 8, 8], geometry(1, 3, 1, 2)],
+        // Larger groups, and strides with dilation.
+        [[1, 12, 6, 7], [16, 6, 3, 3], geometry(1, 1, 1, 2)],
+        [[2, 5, 10, 9], [9, 5, 3, 3], geometry(2, 2, 2)],
+        [[1, 3, 13, 12], [2, 3, 3, 4], geometry(2, 1, 3)],
+        [[1, 2, 14, 9], [3, 2, 2, 3], geometry(4, 3, 2)],
+        // Positions that see nothing of the image, an image of one position.
+        [[1, 1, 1, 1], [1, 1, 1, 1], geometry(4, 2)],
+        [[1, 2, 1, 1], [3, 2, 1, 1], geometry(3, 4)],
+        [[3, 5, 1, 1], [6, 5, 1, 1], geometry(1, 0)],
+        // Large tiles, at whose edges channels and positions are missing.
+        [[5, 20, 33, 31], [22, 20, 3, 3], geometry(1, 1)],
         [[2, 16, 12, 12], [32, 16, 3, 3], geometry(1, 1)],
         [[1, 3, 11, 6], [7, 3, 4, 2], {
           stride: [3, 1],
