@@ -153,7 +153,7 @@ async function trainingJob(work: TrainingWork, device: Device): Promise<Job> {
         const { labels } = state;
         const all = { ...inputs, inputs: state.inputs, labels };
         const pass = backwardPass(parts, state, all, statistics);
-        const next = updated(parts, state, all, pass, statistics);
+        const next = updated(parts, state, all, pass);
         const { loss, buffers } = pass;
         return { state: { ...next, buffers, loss }, outputs: {} };
       },

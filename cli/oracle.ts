@@ -1,8 +1,8 @@
 /**
  * `deno task oracle`: verify and record golden traces.
  *
- * Exit status: 0 if all is well; 1 if a case fails, cannot be read or is not
- * supported yet; 2 if the command line is wrong.
+ * Exit status: 0 if all is well; 1 if a case fails or cannot be read; 2 if the
+ * command line is wrong.
  *
  * @module
  */
@@ -18,11 +18,11 @@ import {
   type RecordingDescription,
   recordTrace,
   replayableOptimizerNames,
-  UnsupportedOptimizerError,
   type VerifyReport,
   verifyTrace,
   writeTrace,
 } from "../src/oracle/mod.ts";
+import { PreconditionerError } from "../src/optim/mod.ts";
 import {
   describeOptions,
   nearest,
@@ -79,8 +79,7 @@ const HELP = `Record and verify golden traces (format adafisher-trace/1).
 
 ${VERIFY_USAGE} <case folder>... [options]
   Replays each case and compares: |a - b| <= tolerance * max(1, |b|).
-  Optimizers: ${replayableOptimizerNames.join(", ")};
-  a case of another one is reported as unsupported.
+  Optimizers: ${replayableOptimizerNames.join(", ")}.
 
 ${describeOptions(VERIFY)}
 
@@ -92,19 +91,23 @@ ${RECORD_USAGE} --model <name> --out <folder> [options]
 
 ${describeOptions(RECORD)}
 
-Exit status: 0 if all is well; 1 if a case fails, cannot be read, or has an
-optimizer that is not available yet; 2 if the command line is wrong.`;
+Exit status: 0 if all is well; 1 if a case fails or cannot be read; 2 if the
+command line is wrong.`;
 
 /** What became of one case. */
 type Outcome =
   | { readonly status: "passed" | "failed"; readonly report: VerifyReport }
-  | { readonly status: "unsupported" | "unreadable"; readonly reason: string };
+  | { readonly status: "unreadable"; readonly reason: string };
 
 /** Errors of what was given, as opposed to those of this program. */
 function isInputError(error: unknown): error is Error {
-  return [SyntaxError, RangeError, TypeError, ...fileErrors].some((ErrorType) =>
-    error instanceof ErrorType
-  );
+  return [
+    SyntaxError,
+    RangeError,
+    TypeError,
+    PreconditionerError,
+    ...fileErrors,
+  ].some((ErrorType) => error instanceof ErrorType);
 }
 
 const fileErrors = [
@@ -122,9 +125,6 @@ async function verifyFolder(folder: string, device: Device): Promise<Outcome> {
     const report = await verifyTrace(await readTrace(folder), { device });
     return { status: report.passed ? "passed" : "failed", report };
   } catch (error) {
-    if (error instanceof UnsupportedOptimizerError) {
-      return { status: "unsupported", reason: error.message };
-    }
     if (isInputError(error)) {
       return { status: "unreadable", reason: error.message };
     }
@@ -172,7 +172,7 @@ async function verify(args: string[]): Promise<number> {
     outcomes.push({ folder, outcome });
     if (!options.json) console.log(formatOutcome(folder, outcome));
   }
-  const counts = { passed: 0, failed: 0, unsupported: 0, unreadable: 0 };
+  const counts = { passed: 0, failed: 0, unreadable: 0 };
   for (const { outcome } of outcomes) counts[outcome.status]++;
   const ok = counts.passed === outcomes.length;
   if (options.json) {
@@ -294,9 +294,7 @@ async function record(args: string[]): Promise<number> {
     );
     return 0;
   } catch (error) {
-    if (
-      !isInputError(error) && !(error instanceof UnsupportedOptimizerError)
-    ) throw error;
+    if (!isInputError(error)) throw error;
     const hint = error instanceof Deno.errors.AlreadyExists
       ? "; --overwrite allows it"
       : "";

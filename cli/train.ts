@@ -45,6 +45,7 @@ import {
   type OptimizerName,
   optimizerNames,
   type OptimizerOptions,
+  PreconditionerError,
   type Schedule,
   stepDecay,
 } from "../src/optim/mod.ts";
@@ -257,8 +258,20 @@ const usually: Readonly<
   cifar100: { model: "resnet20", epochs: 200, batchSize: 256 },
 };
 
+/** The paper's learning rates for convolutional networks; those of others are usual. */
+const RATES: Partial<Record<OptimizerName, number>> = {
+  sgd: 0.1,
+  adahessian: 0.15,
+  kfac: 0.3,
+  "kfac-asdl": 0.3,
+  "shampoo-asdl": 0.3,
+  rmsprop: 1e-3,
+  adagrad: 1e-2,
+  adadelta: 1,
+};
+
 /**
- * The learning rate where none is given. The paper's is 1e-3. Its preset has an F of
+ * The learning rate where none is given. AdaFisher's is 1e-3. Its paper's preset has an F of
  * up to 1 + lambda, where the official code's is about 1e-3 all over: in a few epochs
  * of a small data set it learns too slowly at that rate, and at 1e-2 the network of
  * convolutions diverges on the digits.
@@ -268,8 +281,7 @@ function usualRate(
   preset: RunOptions["preset"],
   cifar: boolean,
 ): number {
-  if (optimizer === "sgd") return 0.1;
-  return preset === "paper" && !cifar ? 3e-3 : 1e-3;
+  return preset === "paper" && !cifar ? 3e-3 : RATES[optimizer] ?? 1e-3;
 }
 
 /** The options of a new run, with defaults for what was not given. */
@@ -614,7 +626,7 @@ async function train(
     }
   } catch (error) {
     bar.clear();
-    const known = [NonFiniteError, GpuError, CpuError];
+    const known = [NonFiniteError, PreconditionerError, GpuError, CpuError];
     if (!known.some((KnownError) => error instanceof KnownError)) throw error;
     if (!(error instanceof Error)) throw error;
     throw new Failure(

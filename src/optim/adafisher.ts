@@ -44,7 +44,7 @@ import {
   requireGradients,
   zerosLike,
 } from "./common.ts";
-import type { Optimizer } from "./optimizer.ts";
+import type { DiagonalRule, Optimizer } from "./optimizer.ts";
 
 /** What AdaFisher carries from step to step. */
 export interface AdaFisherState {
@@ -53,6 +53,9 @@ export interface AdaFisherState {
   /** Moving averages of H_D and S_D, vectors, by layer name. */
   readonly factors: Readonly<Record<string, Factors>>;
 }
+
+/** The optimizer: its statistics are the diagonals of Kronecker factors. */
+export type AdaFisher = Optimizer<AdaFisherState, DiagonalRule<AdaFisherState>>;
 
 /**
  * AdaFisher for a model, with L2 weight decay: per step k
@@ -87,7 +90,7 @@ export interface AdaFisherState {
 export function adafisher(
   model: Layer,
   options: AdaFisherOptions = {},
-): Optimizer<AdaFisherState> {
+): AdaFisher {
   return build("adafisher", model, options);
 }
 
@@ -115,7 +118,7 @@ export function adafisher(
 export function adafisherW(
   model: Layer,
   options: AdaFisherOptions = {},
-): Optimizer<AdaFisherState> {
+): AdaFisher {
   return build("adafisherw", model, options);
 }
 
@@ -123,7 +126,7 @@ function build(
   name: "adafisher" | "adafisherw",
   model: Layer,
   options: AdaFisherOptions,
-): Optimizer<AdaFisherState> {
+): AdaFisher {
   const { fields, decayMask } = chooseFields(name, options);
   const { beta, lambda, form, interval, weightDecay } = fields;
   const decoupled = name === "adafisherw";
@@ -168,6 +171,7 @@ function build(
     },
 
     curvature: {
+      takes: "diagonals",
       interval,
       form,
       // H_D <- decay H_D + gain H_D', S_D likewise (Eq. 3)

@@ -5,12 +5,38 @@
  */
 
 import type { Layer } from "../layers/layer.ts";
+import { adadelta, type AdadeltaOptions } from "./adadelta.ts";
 import { adafisher, adafisherW } from "./adafisher.ts";
 import type { AdaFisherOptions } from "./adafisher_fields.ts";
+import { adagrad, type AdagradOptions } from "./adagrad.ts";
+import { adaHessian, type AdaHessianOptions } from "./adahessian.ts";
 import { adam, type AdamOptions, adamW } from "./adam.ts";
+import { kfac, type KfacOptions } from "./kfac.ts";
+import { type AsdlOptions, kfacAsdl } from "./kfac_asdl.ts";
 import type { Optimizer } from "./optimizer.ts";
+import { radam, type RadamOptions } from "./radam.ts";
+import { rmsprop, type RmspropOptions } from "./rmsprop.ts";
 import { sgd, type SgdOptions } from "./sgd.ts";
+import { shampooAsdl } from "./shampoo_asdl.ts";
 import { requireOneOf } from "./validate.ts";
+
+/**
+ * Options of all optimizers together; each takes its own alone, and `undefined`
+ * is the same as not given. `epsilon` is AdaFisher's in the min-max, or that of the
+ * others in their divisor.
+ */
+export interface OptimizerOptions
+  extends
+    AdaFisherOptions,
+    SgdOptions,
+    AdamOptions,
+    AdaHessianOptions,
+    KfacOptions,
+    AsdlOptions,
+    RmspropOptions,
+    AdagradOptions,
+    AdadeltaOptions,
+    RadamOptions {}
 
 /** Names that {@linkcode optimizerByName} knows. */
 export type OptimizerName =
@@ -19,15 +45,34 @@ export type OptimizerName =
   | "sgd"
   | "adam"
   | "adamw"
-  | "amsgrad";
+  | "amsgrad"
+  | "adahessian"
+  | "kfac"
+  | "kfac-asdl"
+  | "shampoo-asdl"
+  | "rmsprop"
+  | "adagrad"
+  | "adadelta"
+  | "radam";
 
-/**
- * Options of all optimizers together; each takes its own alone, and `undefined`
- * is the same as not given. `epsilon` is AdaFisher's in the min-max, or Adam's
- * beside the root.
- */
-export interface OptimizerOptions
-  extends AdaFisherOptions, SgdOptions, AdamOptions {}
+const BUILDERS: Readonly<
+  Record<OptimizerName, (model: Layer, options: OptimizerOptions) => Optimizer>
+> = {
+  adafisher,
+  adafisherw: adafisherW,
+  sgd: (_, options) => sgd(options),
+  adam: (_, options) => adam(options),
+  adamw: (_, options) => adamW(options),
+  amsgrad: (_, options) => adam({ ...options, amsgrad: true }),
+  adahessian: (_, options) => adaHessian(options),
+  kfac,
+  "kfac-asdl": kfacAsdl,
+  "shampoo-asdl": shampooAsdl,
+  rmsprop: (_, options) => rmsprop(options),
+  adagrad: (_, options) => adagrad(options),
+  adadelta: (_, options) => adadelta(options),
+  radam: (_, options) => radam(options),
+};
 
 /**
  * Every name that {@linkcode optimizerByName} knows.
@@ -40,14 +85,9 @@ export interface OptimizerOptions
  * assert(optimizerNames.includes("adafisherw"));
  * ```
  */
-export const optimizerNames: readonly OptimizerName[] = Object.freeze([
-  "adafisher",
-  "adafisherw",
-  "sgd",
-  "adam",
-  "adamw",
-  "amsgrad",
-]);
+export const optimizerNames: readonly OptimizerName[] = Object.freeze(
+  Object.keys(BUILDERS) as OptimizerName[],
+);
 
 /**
  * Builds an optimizer for a model.
@@ -76,18 +116,5 @@ export function optimizerByName(
   options: OptimizerOptions = {},
 ): Optimizer {
   requireOneOf("optimizer", name, optimizerNames);
-  switch (name as OptimizerName) {
-    case "adafisher":
-      return adafisher(model, options);
-    case "adafisherw":
-      return adafisherW(model, options);
-    case "sgd":
-      return sgd(options);
-    case "adam":
-      return adam(options);
-    case "adamw":
-      return adamW(options);
-    case "amsgrad":
-      return adam({ ...options, amsgrad: true });
-  }
+  return BUILDERS[name as OptimizerName](model, options);
 }

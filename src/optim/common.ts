@@ -5,7 +5,7 @@
  */
 
 import type { Parameters } from "../layers/layer.ts";
-import { add, fill, mul } from "../tensor/operations.ts";
+import { add, cast, equal, fill, iota, mul } from "../tensor/operations.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type DecayMask, describeMask } from "./decay_masks.ts";
 
@@ -56,19 +56,23 @@ export function decayOf(weightDecay: number, mask: DecayMask): Decay {
 /**
  * Throws unless every parameter has a gradient of its shape.
  *
+ * @param parameters The parameters.
+ * @param gradients What each must have.
+ * @param what What that is, in a message.
  * @throws {RangeError} If one has not, with its name and both shapes.
  */
 export function requireGradients(
   parameters: Parameters,
   gradients: Parameters,
+  what = "its gradient",
 ): void {
   for (const [name, { shape }] of Object.entries(parameters)) {
     const given = gradients[name]?.shape;
     if (given?.join() !== shape.join()) {
       throw new RangeError(
-        `Cannot update ${name}: its gradient must be [${
-          shape.join(", ")
-        }], got ${given ? `[${given.join(", ")}]` : "none"}`,
+        `Cannot update ${name}: ${what} must be [${shape.join(", ")}], got ${
+          given ? `[${given.join(", ")}]` : "none"
+        }`,
       );
     }
   }
@@ -97,4 +101,10 @@ export function describeRule(
   return mask(parameter)
     ? `${rule}, decay ${weightDecay}`
     : `${rule}, no decay`;
+}
+
+/** The identity matrix [n, n], times a number. */
+export function identityTensor(n: number, scale = 1): Tensor {
+  const square = [n, n];
+  return mul(scale, cast(equal(iota(square, 0), iota(square, 1)), "float"));
 }

@@ -45,6 +45,7 @@
  */
 
 export {
+  type AdaFisher,
   adafisher,
   type AdaFisherState,
   adafisherW,
@@ -57,6 +58,9 @@ export {
   officialPreset,
   paperPreset,
 } from "./adafisher_fields.ts";
+export * from "./adadelta.ts";
+export * from "./adagrad.ts";
+export * from "./adahessian.ts";
 export * from "./adam.ts";
 export * from "./catalogue.ts";
 export * from "./clipping.ts";
@@ -66,7 +70,14 @@ export {
   decayMatching,
   decayMatrices,
 } from "./decay_masks.ts";
+export * from "./derivatives.ts";
 export * from "./describe.ts";
+export * from "./kfac.ts";
+export * from "./kfac_asdl.ts";
 export * from "./optimizer.ts";
+export { PreconditionerError } from "./precondition.ts";
+export * from "./radam.ts";
+export * from "./rmsprop.ts";
 export * from "./schedules.ts";
 export * from "./sgd.ts";
+export * from "./shampoo_asdl.ts";

@@ -50,6 +50,16 @@ export function requirePositive(what: string, given: number): void {
 }
 
 /**
+ * Throws unless emaDecay is in [0, 1], or -1.
+ *
+ * @throws {RangeError} If it is not.
+ */
+export function requireEmaDecay(given: number): void {
+  if (given === -1 || (given >= 0 && given <= 1)) return;
+  invalid("emaDecay", given, "must be in [0, 1], or -1 for no average");
+}
+
+/**
  * Throws unless a number is whole and at least a bound.
  *
  * @throws {RangeError} If it is not.

@@ -106,6 +106,14 @@ const ADAFISHER = {
   normalization: "batch",
 };
 
+const ASDL = {
+  lr: 0.05,
+  momentum: 0.9,
+  weightDecay: 5e-4,
+  emaDecay: -1,
+  clipNorm: 1,
+};
+
 const OPTIMIZERS: Readonly<
   Record<string, OptimizerDescription["hyperparameters"]>
 > = {
@@ -120,6 +128,37 @@ const OPTIMIZERS: Readonly<
   },
   adam: { ...ADAM, weightDecay: 0, amsgrad: false },
   adamw: { ...ADAM, weightDecay: 0.01 },
+  radam: { ...ADAM, weightDecay: 0 },
+  adagrad: {
+    lr: 0.05,
+    lrDecay: 0.01,
+    initialAccumulator: 0.1,
+    eps: 1e-10,
+    weightDecay: 0,
+  },
+  adadelta: { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0 },
+  rmsprop: {
+    lr: 0.005,
+    alpha: 0.9,
+    momentum: 0.5,
+    centered: true,
+    eps: 1e-6,
+    weightDecay: 0,
+  },
+  adahessian: { ...ADAM, eps: 1e-4, weightDecay: 5e-4, hessianPower: 1 },
+  kfac: {
+    lr: 0.05,
+    momentum: 0.9,
+    statDecay: 0.95,
+    damping: 0.03,
+    klClip: 0.01,
+    weightDecay: 0,
+    factorInterval: 2,
+    inverseInterval: 3,
+  },
+  "kfac-asdl": { ...ASDL, damping: 1e-3, curvatureInterval: 3 },
+  // Smaller dampings make the roots depend on the last bits of the factors.
+  "shampoo-asdl": { ...ASDL, damping: 1e-6, curvatureInterval: 2 },
 };
 
 /** Models that {@linkcode exampleDescription} knows. */

@@ -53,11 +53,7 @@ export {
 } from "./examples.ts";
 export { buildModel } from "./model.ts";
 export { nearest } from "./nearest.ts";
-export {
-  buildOptimizer,
-  replayableOptimizerNames,
-  UnsupportedOptimizerError,
-} from "./optimizer.ts";
+export { buildOptimizer, replayableOptimizerNames } from "./optimizer.ts";
 export {
   type BatchDescription,
   parseDescription,
@@ -70,6 +66,7 @@ export {
 export {
   replay,
   type ReplayInputs,
+  type ReplayOptions,
   type ReplayOutcome,
   type ReplayParts,
   type ReplayState,

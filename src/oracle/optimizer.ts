@@ -6,36 +6,24 @@
 
 import type { Layer } from "../layers/mod.ts";
 import {
+  adadelta,
   adafisher,
   type AdaFisherOptions,
   adafisherW,
+  adagrad,
+  adaHessian,
   adam,
   adamW,
+  kfac,
+  kfacAsdl,
   type Optimizer,
+  radam,
+  rmsprop,
   sgd,
+  shampooAsdl,
 } from "../optim/mod.ts";
+import type { Value } from "../tensor/value.ts";
 import type { OptimizerDescription } from "./case.ts";
-
-/** An optimizer that the format has and this package has not. */
-export class UnsupportedOptimizerError extends Error {
-  /** Name of the optimizer. */
-  readonly optimizer: string;
-
-  /**
-   * Says which optimizers are available.
-   *
-   * @param optimizer Name of the optimizer.
-   */
-  constructor(optimizer: string) {
-    super(
-      `Cannot build optimizer ${optimizer}: it is not available yet, only ${
-        replayableOptimizerNames.join(", ")
-      } are`,
-    );
-    this.name = "UnsupportedOptimizerError";
-    this.optimizer = optimizer;
-  }
-}
 
 /** Hyperparameters that have been read: their types are known to be right. */
 // deno-lint-ignore no-explicit-any
@@ -60,32 +48,93 @@ function adafisherOptions(given: Hyperparameters): AdaFisherOptions {
   };
 }
 
-function adamOptions(given: Hyperparameters) {
-  const { beta1, beta2, eps: epsilon, weightDecay } = given;
-  return { beta1, beta2, epsilon, weightDecay };
+/** Those of the format's hyperparameters that differ from ours in `eps` alone. */
+function withEpsilon(given: Hyperparameters): object {
+  const { lr: _, eps: epsilon, ...options } = given;
+  return { ...options, epsilon };
 }
 
-const BUILDERS: Readonly<
-  Record<string, (model: Layer, given: Hyperparameters) => Optimizer>
-> = {
-  adafisher: (model, given) => adafisher(model, adafisherOptions(given)),
-  adafisherw: (model, given) => adafisherW(model, adafisherOptions(given)),
-  sgd: (_, { momentum, dampening, nesterov, weightDecay }) =>
-    sgd({
-      momentum,
-      // PyTorch has no use for dampening where there is no momentum.
-      dampening: momentum === 0 ? 0 : dampening,
-      nesterov,
-      weightDecay,
-    }),
-  adam: (_, given) =>
-    adam({ ...adamOptions(given), amsgrad: given.amsgrad ?? false }),
-  adamw: (_, given) => adamW(adamOptions(given)),
+/** A part of an optimizer's state, by layer or parameter. */
+type Part = Readonly<Record<string, Readonly<Record<string, Value>>>>;
+
+/** Entries of a part of the state under keys `<kind>/<owner>`, one kind a field. */
+function* byOwner(
+  part: Part,
+  kinds: Readonly<Record<string, string>>,
+): Generator<[string, Value]> {
+  for (const [owner, fields] of Object.entries(part)) {
+    for (const [field, kind] of Object.entries(kinds)) {
+      yield [`${kind}/${owner}`, fields[field]];
+    }
+  }
+}
+
+/** What the format's optimizer is here, and what a trace has of its state. */
+interface Replayable {
+  /** Builds it. */
+  readonly build: (model: Layer, given: Hyperparameters) => Optimizer;
+  /** What is recorded of its state after a step, by the end of the key. */
+  readonly recorded?: (
+    state: Readonly<Record<string, Part>>,
+  ) => Iterable<readonly [string, Value]>;
+}
+
+const DIAGONALS: Replayable["recorded"] = ({ factors }) =>
+  byOwner(factors, { h: "h", s: "s" });
+
+const REPLAYABLE: Readonly<Record<string, Replayable>> = {
+  adafisher: {
+    build: (model, given) => adafisher(model, adafisherOptions(given)),
+    recorded: DIAGONALS,
+  },
+  adafisherw: {
+    build: (model, given) => adafisherW(model, adafisherOptions(given)),
+    recorded: DIAGONALS,
+  },
+  sgd: {
+    build: (_, { momentum, dampening, nesterov, weightDecay }) =>
+      sgd({
+        momentum,
+        // PyTorch has no use for dampening where there is no momentum.
+        dampening: momentum === 0 ? 0 : dampening,
+        nesterov,
+        weightDecay,
+      }),
+  },
+  adam: {
+    build: (_, given) => adam(withEpsilon(given)),
+  },
+  adamw: { build: (_, given) => adamW(withEpsilon(given)) },
+  radam: { build: (_, given) => radam(withEpsilon(given)) },
+  adagrad: { build: (_, given) => adagrad(withEpsilon(given)) },
+  adadelta: { build: (_, given) => adadelta(withEpsilon(given)) },
+  rmsprop: { build: (_, given) => rmsprop(withEpsilon(given)) },
+  adahessian: {
+    build: (_, given) => adaHessian(withEpsilon(given)),
+  },
+  kfac: {
+    build: (model, { lr: _, ...options }) => kfac(model, options),
+    recorded: ({ factors }) => byOwner(factors, { a: "a", g: "g" }),
+  },
+  "kfac-asdl": {
+    build: (model, { lr: _, ...options }) => kfacAsdl(model, options),
+    recorded: ({ inverses }) => byOwner(inverses, { a: "ainv", g: "binv" }),
+  },
+  "shampoo-asdl": {
+    build: (model, { lr: _, ...options }) => shampooAsdl(model, options),
+    *recorded({ factors }) {
+      for (const [parameter, axes] of Object.entries(factors)) {
+        for (const [axis, factor] of Object.entries(axes)) {
+          yield [`stat/${parameter}/${axis}`, factor];
+        }
+      }
+    },
+  },
 };
 
 /** Names of the optimizers whose traces can be replayed and recorded. */
 export const replayableOptimizerNames: readonly string[] = Object.freeze(
-  Object.keys(BUILDERS),
+  Object.keys(REPLAYABLE),
 );
 
 /**
@@ -116,14 +165,28 @@ export const replayableOptimizerNames: readonly string[] = Object.freeze(
  * @param description Name and hyperparameters, as read from a case.
  * @param model The model.
  * @returns The optimizer.
- * @throws {UnsupportedOptimizerError} If this package has no such optimizer.
- * @throws {RangeError} If the optimizer refuses a hyperparameter.
+ * @throws {RangeError} If there is no such optimizer, or it refuses a hyperparameter.
  */
 export function buildOptimizer(
   description: OptimizerDescription,
   model: Layer,
 ): Optimizer {
   const { name, hyperparameters } = description;
-  if (!Object.hasOwn(BUILDERS, name)) throw new UnsupportedOptimizerError(name);
-  return BUILDERS[name](model, hyperparameters);
+  if (!Object.hasOwn(REPLAYABLE, name)) {
+    throw new RangeError(
+      `Cannot build optimizer ${name}: it must be one of ${
+        replayableOptimizerNames.join(", ")
+      }`,
+    );
+  }
+  return REPLAYABLE[name].build(model, hyperparameters);
+}
+
+/** What a trace has of an optimizer's state after a step, by the end of the key. */
+export function recordedState(
+  name: string,
+  state: object,
+): Iterable<readonly [string, Value]> {
+  const parts = state as Readonly<Record<string, Part>>;
+  return REPLAYABLE[name].recorded?.(parts) ?? [];
 }

@@ -221,7 +221,6 @@ function widen(tensor: Value): Value {
  * @param description What to record.
  * @param options Seed, device, name.
  * @returns The trace.
- * @throws {UnsupportedOptimizerError} If this package has no such optimizer.
  * @throws {RangeError} If the seed is no unsigned 32-bit integer, the layers do
  * not fit the batch, or the run leaves the finite numbers: such a trace could
  * never pass.
@@ -239,7 +238,7 @@ export async function recordTrace(
   }
   const { batch: _, ...run } = description;
   const tensors = drawInputs(description, seed);
-  for (const [key, tensor] of await replay(run, tensors, device)) {
+  for (const [key, tensor] of await replay(run, tensors, device, { seed })) {
     const wide = widen(tensor);
     const wrong = wide.data.findIndex((number) => !Number.isFinite(number));
     if (wrong >= 0) {

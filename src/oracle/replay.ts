@@ -6,24 +6,36 @@
  */
 
 import {
-  type Buffers,
   crossEntropy,
-  diagonalsOf,
   type Layer,
   meanSquaredError,
   type Parameters,
 } from "../layers/mod.ts";
-import type { Optimizer } from "../optim/mod.ts";
-import { compile, DeviceState } from "../program/compile.ts";
+import {
+  differentiate,
+  drawFor,
+  drawStream,
+  type HostDraw,
+  isDue,
+  type Optimizer,
+  samplesLabels,
+  type StepDraws,
+} from "../optim/mod.ts";
+import {
+  compile,
+  type CompiledStep,
+  DeviceState,
+  type StepResult,
+} from "../program/compile.ts";
 import type { Device } from "../program/device.ts";
 import { evaluate } from "../reference/evaluate.ts";
-import { gradients } from "../tensor/gradients.ts";
 import { constant } from "../tensor/operations.ts";
+import { randomNormal } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { scalarValue, type Value, value } from "../tensor/value.ts";
+import { intValue, scalarValue, type Value, value } from "../tensor/value.ts";
 import type { LossName, RunDescription } from "./case.ts";
 import { buildModel } from "./model.ts";
-import { buildOptimizer } from "./optimizer.ts";
+import { buildOptimizer, recordedState } from "./optimizer.ts";
 
 /** What a step starts from: trees of tensors, or of their values. */
 export interface ReplayState<Leaf> {
@@ -47,6 +59,17 @@ export interface ReplayInputs<Leaf> {
   readonly learningRate: Leaf;
   /** The optimizer's scalars of this step. */
   readonly scalars: Readonly<Record<string, Leaf>>;
+  /** What the recorder drew at random, where the optimizer draws on the device. */
+  readonly draws?: {
+    /** Probes by the parameters' names. */
+    readonly probes?: Readonly<Record<string, Leaf>>;
+    /** A label for each row of the batch. */
+    readonly labels?: Leaf;
+  };
+  /** Int [2], the key to draw with where there are no draws. */
+  readonly key?: Leaf;
+  /** Parts of the optimizer's state that the host has made. */
+  readonly prepared?: object;
 }
 
 /** What a step is made of. */
@@ -69,6 +92,10 @@ export interface ReplayOutcome {
     readonly loss: Tensor;
     /** Its gradients, by the parameters' names. */
     readonly gradients: Parameters;
+    /** Preconditioned gradients; none where the optimizer gives none. */
+    readonly direction: Parameters;
+    /** What was drawn, or given. */
+    readonly draws: StepDraws;
   };
 }
 
@@ -79,15 +106,40 @@ const LOSSES: Readonly<
   mse: meanSquaredError,
 };
 
+/** Forward and backward pass, with the draws and the way of the statistics. */
+function backward(
+  { model, loss, optimizer }: ReplayParts,
+  statistics: boolean,
+  state: ReplayState<Tensor>,
+  { x, y, draws, key }: ReplayInputs<Tensor>,
+) {
+  const { parameters } = state;
+  const { output, uses, buffers } = model.forward(x, {
+    parameters: { ...parameters, ...state.frozen },
+    buffers: state.buffers,
+    training: true,
+  });
+  const pass = { parameters, loss: LOSSES[loss](output, y), output, uses };
+  const drawn: StepDraws = draws ??
+    (key ? drawFor(optimizer, pass, key, statistics) : {});
+  return {
+    loss: pass.loss,
+    buffers,
+    draws: drawn,
+    derivatives: differentiate(optimizer, pass, { statistics, draws: drawn }),
+  };
+}
+
 /**
  * One step of a replay, a pure function: forward and backward pass, statistics
  * where they are due, update.
  *
  * @param parts Model, loss, optimizer.
- * @param statistics Whether the optimizer observes the layers' factors.
+ * @param statistics Whether the optimizer takes statistics; not where the host has
+ * prepared parts of its state, which have them.
  * @param state What the step starts from.
- * @param inputs The batch and the step's scalars.
- * @returns What changes of the state; loss and gradients.
+ * @param inputs The batch, the step's scalars and draws, what the host has prepared.
+ * @returns What changes of the state; loss, gradients and what was drawn.
  */
 export function replayStep(
   parts: ReplayParts,
@@ -95,45 +147,51 @@ export function replayStep(
   state: ReplayState<Tensor>,
   inputs: ReplayInputs<Tensor>,
 ): ReplayOutcome {
-  const { model, optimizer } = parts;
   const { parameters } = state;
-  const { curvature } = optimizer;
-  const pass = model.forward(inputs.x, {
-    parameters: { ...parameters, ...state.frozen },
-    buffers: state.buffers,
-    training: true,
-  });
-  const loss = LOSSES[parts.loss](pass.output, inputs.y);
-  const names = Object.keys(parameters);
-  const derivatives = gradients(loss, [
-    ...names.map((name) => parameters[name]),
-    ...(statistics ? pass.uses.map(({ output }) => output) : []),
-  ]);
-  const found: Parameters = Object.fromEntries(
-    names.map((name, i) => [name, derivatives[i]]),
+  const { learningRate, scalars, prepared } = inputs;
+  const { loss, buffers, draws, derivatives } = backward(
+    parts,
+    statistics,
+    state,
+    inputs,
   );
-  const observed = statistics && curvature
-    ? curvature.observe(
-      state.optimizer,
-      diagonalsOf(
-        pass.uses,
-        derivatives.slice(names.length),
-        curvature.form,
-      ),
-      inputs.scalars,
-    )
-    : state.optimizer;
-  const next = optimizer.update({
+  const next = parts.optimizer.update({
+    ...derivatives.input,
     parameters,
-    gradients: found,
-    state: observed,
-    learningRate: inputs.learningRate,
-    scalars: inputs.scalars,
+    state: { ...derivatives.observe(state.optimizer, scalars), ...prepared },
+    learningRate,
+    scalars,
   });
-  const buffers: Buffers = { ...state.buffers, ...pass.buffers };
   return {
-    state: { parameters: next.parameters, buffers, optimizer: next.state },
-    outputs: { loss, gradients: found },
+    state: {
+      parameters: next.parameters,
+      buffers: { ...state.buffers, ...buffers },
+      optimizer: next.state,
+    },
+    outputs: {
+      loss,
+      gradients: derivatives.gradients,
+      direction: next.direction ?? {},
+      draws,
+    },
+  };
+}
+
+/** What the host needs before a step: parts of the optimizer's state, and the draws. */
+function preparation(
+  parts: ReplayParts,
+  names: readonly string[],
+  statistics: boolean,
+  state: ReplayState<Tensor>,
+  inputs: ReplayInputs<Tensor>,
+) {
+  const { draws, derivatives } = backward(parts, statistics, state, inputs);
+  const observed = derivatives.observe(state.optimizer, inputs.scalars);
+  const chosen = Object.entries(observed)
+    .filter(([name]) => names.includes(name));
+  return {
+    state: {},
+    outputs: { parts: Object.fromEntries(chosen), draws },
   };
 }
 
@@ -169,15 +227,24 @@ function initialParameters(
   return { parameters, frozen };
 }
 
-/** Running diagonals that an optimizer keeps, where it keeps any. */
-type KeptFactors = Readonly<
-  Record<string, { readonly h: Value; readonly s: Value }>
->;
+/** What a step of a replay gives back. */
+interface StepValues {
+  readonly loss: Value;
+  readonly gradients: Readonly<Record<string, Value>>;
+  readonly direction: Readonly<Record<string, Value>>;
+  readonly draws: DrawValues;
+}
+
+interface DrawValues {
+  readonly probes?: Readonly<Record<string, Value>>;
+  readonly labels?: Value;
+}
 
 /** What is recorded after a step, by the keys of the format. */
 function* recorded(
+  optimizer: string,
   step: number,
-  outputs: { loss: Value; gradients: Readonly<Record<string, Value>> },
+  outputs: StepValues,
   state: ReplayState<Value>,
 ): Generator<[string, Value]> {
   const at = `step/${step}`;
@@ -185,10 +252,11 @@ function* recorded(
   for (const [name, gradient] of Object.entries(outputs.gradients)) {
     yield [`${at}/grad/${name}`, gradient];
   }
-  const { factors = {} } = state.optimizer as { factors?: KeptFactors };
-  for (const [layer, { h, s }] of Object.entries(factors)) {
-    yield [`${at}/h/${layer}`, h];
-    yield [`${at}/s/${layer}`, s];
+  for (const [key, part] of recordedState(optimizer, state.optimizer)) {
+    yield [`${at}/${key}`, part];
+  }
+  for (const [name, direction] of Object.entries(outputs.direction)) {
+    yield [`${at}/direction/${name}`, direction];
   }
   for (const [name, parameter] of Object.entries(state.parameters)) {
     yield [`${at}/param/${name}`, parameter];
@@ -196,6 +264,26 @@ function* recorded(
   for (const [name, buffer] of Object.entries(state.buffers)) {
     yield [`buffer/${step}/${name}`, buffer];
   }
+}
+
+/** The draws of a step by the keys of the format. */
+function* recordedDraws(
+  step: number,
+  { probes = {}, labels }: DrawValues,
+): Generator<[string, Value]> {
+  for (const [name, probe] of Object.entries(probes)) {
+    yield [`probe/${step}/${name}`, probe];
+  }
+  if (labels) yield [`probe/${step}/labels`, labels];
+}
+
+/** Options of {@linkcode replay}. */
+export interface ReplayOptions {
+  /**
+   * Seed to draw with what the optimizer needs at random; the draws are among what
+   * is recorded then. Without a seed they are taken from the trace.
+   */
+  readonly seed?: number;
 }
 
 /**
@@ -239,12 +327,15 @@ function* recorded(
  * ```
  *
  * @param run What to run.
- * @param tensors First parameters `init/<name>` and batches `batch/<step>/x` and
- * `/y` of every step; others are not looked at.
+ * @param tensors First parameters `init/<name>`, batches `batch/<step>/x` and `/y` of
+ * every step and, without a seed, the draws `probe/<step>/...` that the optimizer
+ * needs; others are not looked at.
  * @param device Where to run it.
+ * @param options The seed to draw with.
  * @returns What the format records of it, by key: for the steps to be recorded
- * loss, gradients, factor diagonals, parameters and buffers; `losses` of all.
- * @throws {UnsupportedOptimizerError} If this package has no such optimizer.
+ * loss, gradients, statistics, preconditioned gradients, parameters and buffers;
+ * `losses` of all.
+ * @throws {PreconditionerError} If the optimizer gives up.
  * @throws {RangeError} If layers, tensors and shapes do not fit together.
  * @throws {TypeError} If a tensor is of the wrong type.
  */
@@ -252,7 +343,9 @@ export async function replay(
   run: RunDescription,
   tensors: ReadonlyMap<string, Value>,
   device: Device,
+  options: ReplayOptions = {},
 ): Promise<Map<string, Value>> {
+  const { seed } = options;
   const model = buildModel(run.layers);
   const optimizer = buildOptimizer(run.optimizer, model);
   const parts: ReplayParts = { model, loss: run.loss, optimizer };
@@ -278,58 +371,103 @@ export async function replay(
     ),
   };
   const state = new DeviceState<object>(device, start);
-  const programs = new Map<string, ReturnType<typeof compileStep>>();
-  const compileStep = (inputs: ReplayInputs<Value>, statistics: boolean) =>
-    compile({
+  const programs = new Map<string, CompiledStep<object, object, StepResult>>();
+  /** Runs a program, which is compiled where there is none of its kind yet. */
+  async function runProgram(
+    kind: string,
+    inputs: ReplayInputs<Value>,
+    step: (
+      state: ReplayState<Tensor>,
+      inputs: ReplayInputs<Tensor>,
+    ) => StepResult,
+  ): Promise<object> {
+    // A batch of another shape, such as a last, smaller one, is another program.
+    const { x, y } = inputs;
+    const key = [kind, x.dtype, x.shape, y.dtype, y.shape].join("|");
+    const program = programs.get(key) ?? compile({
       state: start as object,
       inputs: inputs as object,
       step: (state, inputs) =>
-        replayStep(
-          parts,
-          statistics,
+        step(
           state as ReplayState<Tensor>,
           inputs as ReplayInputs<Tensor>,
         ),
     }, device);
+    programs.set(key, program);
+    return await program.run(state, inputs);
+  }
 
   const found = new Map<string, Value>();
   const losses: number[] = [];
   for (let step = 1; step <= run.steps; step++) {
-    const batch = (part: string): Value => {
-      const given = tensors.get(`batch/${step}/${part}`);
-      if (given) return given;
+    const given = (key: string): Value => {
+      const tensor = tensors.get(key);
+      if (tensor) return tensor;
       throw new RangeError(
-        `Cannot replay: step ${step} needs batch/${step}/${part}, got nothing`,
+        `Cannot replay: step ${step} needs ${key}, got nothing`,
       );
     };
+    const { curvature, precondition } = optimizer;
+    const statistics = isDue(curvature, step);
+    const prepares = isDue(precondition, step);
+    const probe = (what: string): Value => given(`probe/${step}/${what}`);
     const inputs: ReplayInputs<Value> = {
-      x: batch("x"),
-      y: batch("y"),
+      x: given(`batch/${step}/x`),
+      y: given(`batch/${step}/y`),
       learningRate: scalarValue(learningRate),
       scalars: Object.fromEntries(
         Object.entries(optimizer.scalars(step)).map((
           [name, number],
         ) => [name, scalarValue(number)]),
       ),
+      ...seed !== undefined ? { key: intValue([seed | 0, step]) } : {
+        draws: {
+          ...optimizer.hessian
+            ? {
+              probes: Object.fromEntries(
+                Object.keys(start.parameters).map((n) => [n, probe(n)]),
+              ),
+            }
+            : {},
+          ...statistics && samplesLabels(optimizer)
+            ? { labels: probe("labels") }
+            : {},
+        },
+      },
     };
-    const { curvature } = optimizer;
-    const statistics = curvature !== undefined &&
-      (step - 1) % curvature.interval === 0;
-    // A batch of another shape, such as a last, smaller one, is another program.
-    const { x, y } = inputs;
-    const key = [statistics, x.dtype, x.shape, y.dtype, y.shape].join("|");
-    const program = programs.get(key) ?? compileStep(inputs, statistics);
-    programs.set(key, program);
-    const outputs = await program.run(state, inputs) as unknown as {
-      loss: Value;
-      gradients: Readonly<Record<string, Value>>;
+    const keep = (entries: Iterable<readonly [string, Value]>): void => {
+      for (const [key, tensor] of entries) found.set(key, tensor);
     };
+
+    let prepared = {};
+    if (precondition && prepares) {
+      const before = await runProgram(
+        `prepare ${statistics}`,
+        inputs,
+        (state, inputs) =>
+          preparation(parts, precondition.parts, statistics, state, inputs),
+      ) as { parts: object; draws: DrawValues };
+      if (seed !== undefined) keep(recordedDraws(step, before.draws));
+      const draw: HostDraw = (name, count) => {
+        if (seed === undefined) return Float64Array.from(probe(name).data);
+        const drawn = randomNormal([seed, step], drawStream(name), count);
+        keep([[`probe/${step}/${name}`, value(drawn)]]);
+        return drawn;
+      };
+      const made = precondition.compute(before.parts, draw);
+      prepared = { prepared: { ...before.parts, ...made } };
+    }
+    const observes = statistics && !prepares;
+    const outputs = await runProgram(
+      prepares ? "prepared" : `plain ${observes}`,
+      { ...inputs, ...prepared },
+      (state, inputs) => replayStep(parts, observes, state, inputs),
+    ) as StepValues;
     losses.push(outputs.loss.data[0]);
+    if (seed !== undefined) keep(recordedDraws(step, outputs.draws));
     if (run.record.includes(step)) {
       const after = await state.read() as ReplayState<Value>;
-      for (const [key, tensor] of recorded(step, outputs, after)) {
-        found.set(key, tensor);
-      }
+      keep(recorded(run.optimizer.name, step, outputs, after));
     }
   }
   found.set("losses", value(losses));

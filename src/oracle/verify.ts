@@ -16,6 +16,12 @@ export type TraceKind =
   | "gradient"
   | "h"
   | "s"
+  | "a"
+  | "g"
+  | "inverse of a"
+  | "inverse of g"
+  | "statistic"
+  | "direction"
   | "parameter"
   | "buffer";
 
@@ -77,6 +83,12 @@ const KINDS: Readonly<Record<string, TraceKind>> = {
   grad: "gradient",
   h: "h",
   s: "s",
+  a: "a",
+  g: "g",
+  ainv: "inverse of a",
+  binv: "inverse of g",
+  stat: "statistic",
+  direction: "direction",
   param: "parameter",
 };
 
@@ -85,6 +97,12 @@ const ORDER: readonly TraceKind[] = [
   "gradient",
   "h",
   "s",
+  "a",
+  "g",
+  "inverse of a",
+  "inverse of g",
+  "statistic",
+  "direction",
   "parameter",
   "buffer",
 ];
@@ -105,7 +123,8 @@ function placeOf(
 
 /** Whether a key names what a replay starts from. */
 function isInput(key: string): boolean {
-  return key.startsWith("init/") || /^batch\/\d+\/[xy]$/.test(key);
+  return key.startsWith("init/") || /^batch\/\d+\/[xy]$/.test(key) ||
+    /^probe\/\d+\/./.test(key);
 }
 
 /** Index of an element, one number an axis. */
@@ -248,7 +267,6 @@ export function compareTensors(
  * @param trace The trace.
  * @param options The device.
  * @returns The comparison: worst error, its place and a verdict for each kind.
- * @throws {UnsupportedOptimizerError} If this package has no such optimizer.
  * @throws {RangeError} If model, tensors and shapes do not fit together, with
  * the name of the case.
  * @throws {TypeError} If a tensor is of the wrong type, likewise.

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Layer } from "../layers/mod.ts";
 import { compile, type DeviceState } from "../program/compile.ts";
 import { leaves, type Mapped } from "../program/tree.ts";
 import { equal } from "../tensor/operations.ts";
@@ -66,10 +67,15 @@ function layerOf(parameter: string): string {
   return parameter.slice(0, Math.max(0, parameter.lastIndexOf(".")));
 }
 
-/** The layer within a name of optimizer state: `factors/fc1/h`, `momentum/fc1.weight`. */
-function ownerOf(name: string): string {
-  const [, part = "", leaf] = name.split("/");
-  return leaf === undefined ? layerOf(part) : part;
+/**
+ * The layer within a name of optimizer state: `factors/fc1/h`, `momentum/fc1.weight`,
+ * `roots/fc1.weight/0`.
+ */
+function ownerOf(name: string, model: Layer): string {
+  const [, part = ""] = name.split("/");
+  return model.kronecker.some((layer) => layer.name === part)
+    ? part
+    : layerOf(part);
 }
 
 /** Everything on a step's way, in order. */
@@ -81,7 +87,7 @@ function probes(
 ): Probe[] {
   const { parameters, buffers } = state;
   const pass = backwardPass(parts, state, inputs, statistics);
-  const next = updated(parts, state, inputs, pass, statistics);
+  const next = updated(parts, state, inputs, pass);
   const each = (what: string, record: Readonly<Record<string, Tensor>>) =>
     Object.entries(record).map(([name, tensor]): Probe => ({
       layer: layerOf(name),
@@ -115,13 +121,13 @@ function probes(
     one("", "output of the model", pass.output),
     one("", "loss", pass.loss),
     // From the last layer back to the first, as the derivatives are made.
-    ...each("gradient of", pass.gradients).reverse(),
+    ...each("gradient of", pass.derivatives.gradients).reverse(),
     ...each("new value of", next.parameters),
     ...each("new value of", pass.buffers),
     ...[...leaves<Tensor>(next.optimizer)]
       .filter(([, { dtype }]) => dtype === "float")
       .map(([name, tensor]) =>
-        one(ownerOf(name), `optimizer's new ${name}`, tensor)
+        one(ownerOf(name, parts.model), `optimizer's new ${name}`, tensor)
       ),
   ];
 }

@@ -58,6 +58,7 @@ export {
   MetricsLog,
   type MetricsRow,
 } from "./metrics.ts";
+export { preparesOnHost } from "./prepare.ts";
 export {
   type TrainingMemory,
   type TrainingPrograms,

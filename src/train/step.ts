@@ -6,10 +6,15 @@
  * @module
  */
 
-import { diagonalsOf, type Layer, type Parameters } from "../layers/mod.ts";
-import type { Optimizer, Scalars } from "../optim/optimizer.ts";
+import type { Layer, Parameters } from "../layers/mod.ts";
+import {
+  differentiate,
+  drawFor,
+  type ForwardPass,
+  type StepDerivatives,
+} from "../optim/derivatives.ts";
+import { isDue, type Optimizer } from "../optim/optimizer.ts";
 import { leaves, mapLeaves } from "../program/tree.ts";
-import { gradients } from "../tensor/gradients.ts";
 import {
   add,
   argmax,
@@ -62,6 +67,11 @@ export interface StepInputs<Leaf> {
   readonly learningRate: Leaf;
   /** The optimizer's `scalars(step)`. */
   readonly scalars: Readonly<Record<string, Leaf>>;
+  /**
+   * Parts of the optimizer's state that the host has prepared from this step's
+   * statistics; they take the place of those in the state.
+   */
+  readonly prepared?: Tree<Leaf>;
 }
 
 /** The next state, and no outputs: nothing has to be read back. */
@@ -73,17 +83,9 @@ export interface StepOutcome {
 }
 
 /** What is known after the backward pass. */
-export interface BackwardPass {
-  /** The mean loss, a scalar. */
-  readonly loss: Tensor;
-  /** The model's output. */
-  readonly output: Tensor;
-  /** Uses of the layers with factors. */
-  readonly uses: ReturnType<Layer["forward"]>["uses"];
-  /** Gradients of the trained parameters, before any clipping. */
-  readonly gradients: Parameters;
-  /** Derivatives at the uses' outputs; empty without statistics. */
-  readonly derivatives: readonly Tensor[];
+export interface BackwardPass extends ForwardPass {
+  /** Gradients and what else the optimizer takes. */
+  readonly derivatives: StepDerivatives<object>;
   /** All buffers after the pass. */
   readonly buffers: Parameters;
 }
@@ -95,52 +97,45 @@ export function backwardPass(
   inputs: StepInputs<Tensor>,
   statistics: boolean,
 ): BackwardPass {
-  const { parameters } = state;
-  const pass = parts.model.forward(inputs.inputs, {
-    parameters,
+  const { model, optimizer } = parts;
+  const { output, uses, buffers } = model.forward(inputs.inputs, {
+    parameters: state.parameters,
     buffers: state.buffers,
     training: true,
     key: inputs.key,
   });
-  const loss = parts.loss(pass.output, inputs.labels);
-  const trained = trainableNames(parts.model);
-  const found = gradients(loss, [
-    ...trained.map((name) => parameters[name]),
-    ...(statistics ? pass.uses.map(({ output }) => output) : []),
-  ]);
+  const pass: ForwardPass = {
+    parameters: pick(state.parameters, trainableNames(model)),
+    loss: parts.loss(output, inputs.labels),
+    output,
+    uses,
+  };
   return {
-    loss,
-    output: pass.output,
-    uses: pass.uses,
-    gradients: Object.fromEntries(trained.map((name, i) => [name, found[i]])),
-    derivatives: found.slice(trained.length),
-    buffers: { ...state.buffers, ...pass.buffers },
+    ...pass,
+    derivatives: differentiate(optimizer, pass, {
+      statistics,
+      draws: drawFor(optimizer, pass, inputs.key, statistics),
+      transform: parts.clip,
+    }),
+    buffers: { ...state.buffers, ...buffers },
   };
 }
 
 /** Parameters and optimizer state after the step, with nothing held back. */
 export function updated(
-  parts: StepParts,
+  { optimizer }: StepParts,
   state: TrainingState<Tensor>,
   inputs: StepInputs<Tensor>,
   pass: BackwardPass,
-  statistics: boolean,
 ): Pick<TrainingState<Tensor>, "parameters" | "optimizer"> {
-  const { model, optimizer, clip = (gradients) => gradients } = parts;
-  const { curvature } = optimizer;
-  const scalars: Scalars = inputs.scalars;
-  const observed = statistics && curvature
-    ? curvature.observe(
-      state.optimizer,
-      diagonalsOf(pass.uses, pass.derivatives, curvature.form),
-      scalars,
-    )
-    : state.optimizer;
+  const { learningRate, scalars, prepared } = inputs;
+  const { parameters, derivatives } = pass;
+  const observed = derivatives.observe(state.optimizer, scalars);
   const next = optimizer.update({
-    parameters: pick(state.parameters, trainableNames(model)),
-    gradients: clip(pass.gradients),
-    state: observed,
-    learningRate: inputs.learningRate,
+    ...derivatives.input,
+    parameters,
+    state: { ...observed, ...prepared },
+    learningRate,
     scalars,
   });
   return {
@@ -198,7 +193,7 @@ export function trainingStep(
   return (state, inputs) => {
     const pass = backwardPass(parts, state, inputs, statistics);
     const next: TrainingState<Tensor> = {
-      ...updated(parts, state, inputs, pass, statistics),
+      ...updated(parts, state, inputs, pass),
       buffers: pass.buffers,
       metrics: counted(state.metrics, pass, inputs),
     };
@@ -270,6 +265,5 @@ export function excess(tree: object): Tensor {
  * @returns Whether it does.
  */
 export function takesStatistics(optimizer: Optimizer, step: number): boolean {
-  const { curvature } = optimizer;
-  return curvature !== undefined && (step - 1) % curvature.interval === 0;
+  return isDue(optimizer.curvature, step);
 }

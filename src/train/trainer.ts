@@ -39,6 +39,7 @@ import {
   type TrainingPrograms,
   trainingPrograms,
 } from "./programs.ts";
+import { preparesOnHost } from "./prepare.ts";
 import { initialState, type TrainingState, zeroMetrics } from "./state.ts";
 import {
   type GradientTransform,
@@ -258,6 +259,8 @@ export class Trainer {
    * @returns Events: one a look at the metrics, and one an epoch.
    * @throws {NonFiniteError} If a loss or a number of the new state is not finite;
    * the state is the last good one then, and a checkpoint can be taken of it.
+   * @throws {PreconditionerError} If what the optimizer computes on the host failed
+   * too often in a row; likewise.
    */
   async *train(): AsyncGenerator<TrainingEvent, void, void> {
     const { examples, epochs, seed, readEvery = 1 } = this.#options;
@@ -276,6 +279,7 @@ export class Trainer {
           this.state,
           this.#inputsOf(step, inputs, labels),
           takesStatistics(this.#options.optimizer, step),
+          preparesOnHost(this.#options.optimizer, step),
         );
         this.#step = step;
         lap();
@@ -380,11 +384,16 @@ export class Trainer {
     const options = { ...this.#options.batches, seed, epoch: this.#epoch };
     const index = this.#step - this.#epoch * this.stepsPerEpoch;
     const { inputs, labels } = batchAt(examples, options, index);
+    const given = this.#inputsOf(step, inputs, labels);
+    const statistics = takesStatistics(optimizer, step);
+    const whole = preparesOnHost(optimizer, step)
+      ? await this.#programs.prepare(this.state, given, statistics)
+      : given;
     const diagnosis = await diagnose(
       this.#parts,
       this.state,
-      this.#inputsOf(step, inputs, labels),
-      takesStatistics(optimizer, step),
+      whole,
+      statistics && whole.prepared === undefined,
     );
     throw new NonFiniteError(
       step,

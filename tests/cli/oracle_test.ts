@@ -103,12 +103,12 @@ Deno.test("oracle verify --json prints one document", async () => {
   assertEquals(code, 0);
   const { ok, counts, cases } = JSON.parse(out);
   assertEquals(ok, true);
-  assertEquals(counts, { passed: 1, failed: 0, unsupported: 0, unreadable: 0 });
+  assertEquals(counts, { passed: 1, failed: 0, unreadable: 0 });
   assertEquals(cases[0].status, "passed");
   assertEquals(cases[0].report.problems, []);
 });
 
-Deno.test("oracle verify reports a cut-off trace, bad JSON and an optimizer to come, and goes on", async () => {
+Deno.test("oracle verify reports a cut-off trace, bad JSON and missing draws, and goes on", async () => {
   await withFolder(async (parent) => {
     const folders: string[] = [];
     for (const name of ["cut", "json", "kfac", "misfit"]) {
@@ -125,15 +125,14 @@ Deno.test("oracle verify reports a cut-off trace, bad JSON and an optimizer to c
       await Deno.readTextFile(join(mlp, "case.json")),
     );
     const optimizer = {
-      name: "kfac",
+      name: "kfac-asdl",
       lr: 0.05,
       momentum: 0.9,
-      statDecay: 0.95,
-      damping: 0.03,
-      klClip: 0.01,
       weightDecay: 0,
-      factorInterval: 1,
-      inverseInterval: 5,
+      damping: 1e-3,
+      curvatureInterval: 5,
+      emaDecay: -1,
+      clipNorm: 1,
     };
     await Deno.writeTextFile(
       join(parent, "kfac", "case.json"),
@@ -149,12 +148,12 @@ Deno.test("oracle verify reports a cut-off trace, bad JSON and an optimizer to c
     assertEquals(err, "");
     assertMatch(out, /cut: unreadable\n.*trace\.safetensors.*must end within/);
     assertMatch(out, /json: unreadable\n.*case\.json: the file must be JSON/);
-    assertMatch(out, /kfac: unsupported\n.*kfac: it is not available yet/);
+    assertMatch(out, /kfac: unreadable\n.*step 1 needs probe\/1\/labels/);
     assertMatch(
       out,
       /misfit: unreadable\n.*init\/fc1\.weight must be float\[16, 11\]/,
     );
-    assertMatch(out, /^5 cases: 1 passed, 1 unsupported, 3 unreadable$/m);
+    assertMatch(out, /^5 cases: 1 passed, 4 unreadable$/m);
   });
 });
 

@@ -9,12 +9,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Layer } from "../../src/layers/mod.ts";
 import { digitsCnn, mlp, resnet } from "../../src/models/mod.ts";
 import { optimizerNames } from "../../src/optim/mod.ts";
-import {
-  readTrace,
-  replayableOptimizerNames,
-  UnsupportedOptimizerError,
-  verifyTrace,
-} from "../../src/oracle/mod.ts";
+import { readTrace, verifyTrace } from "../../src/oracle/mod.ts";
 import { compile, DeviceState, leaves } from "../../src/program/mod.ts";
 import { referenceDevice } from "../../src/reference/mod.ts";
 import {
@@ -45,6 +40,12 @@ async function trained(
  */
 const STEPS_ROUNDINGS = 4096;
 
+/**
+ * Eigenvectors of close eigenvalues turn with the last bit of a matrix, and so does an
+ * inverse root where a gradient has never been; what they do to gradients does not.
+ */
+const ARBITRARY = /^optimizer\/(eigen\/.*Vectors$|roots\/)/;
+
 /** The optimizers with options, and every name of the catalogue without. */
 const OPTIMIZERS: typeof optimizers = [
   ...optimizers,
@@ -73,6 +74,7 @@ export function trainingTests(test: DeviceTest): void {
       const actual = await trained({ ...run, device }, 3);
       assertEquals([...actual.keys()], [...expected.keys()]);
       for (const [key, value] of expected) {
+        if (ARBITRARY.test(key)) continue;
         assertSameNumbers(actual.get(key)!, value, STEPS_ROUNDINGS, key);
       }
     });
@@ -98,15 +100,6 @@ export function traceTests(test: DeviceTest): void {
         `golden trace at its float32 tolerance: ${where}/${folder}`,
         async (device) => {
           const trace = await readTrace(`${cases}/${folder}`);
-          const { name } = trace.case.optimizer;
-          if (!replayableOptimizerNames.includes(name)) {
-            await assertRejects(
-              () => verifyTrace(trace, { device }),
-              UnsupportedOptimizerError,
-              name,
-            );
-            return;
-          }
           const report = await verifyTrace(trace, { device });
           const worst = report.kinds.map(({ kind, worst }) =>
             `${kind} ${worst?.error} at ${worst?.tensor}`

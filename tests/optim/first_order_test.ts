@@ -1,18 +1,29 @@
 /**
- * SGD and Adam on a fixed sequence of gradients; the expected numbers are what
- * PyTorch 1.13's `torch.optim` gives in float64.
+ * Optimizers of PyTorch on a fixed sequence of gradients; the expected numbers are
+ * what PyTorch 1.13's `torch.optim` gives in float64:
+ *
+ *     p = torch.nn.Parameter(torch.tensor([1., -2.], dtype=torch.float64))
+ *     optimizer = torch.optim.RAdam([p], lr=0.1, betas=(0.8, 0.95), eps=1e-3)
+ *     for g in sequence:
+ *         p.grad = torch.tensor(g, dtype=torch.float64)
+ *         optimizer.step()
+ *         print(p.tolist())
  */
 
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import type { Parameters } from "../../src/layers/mod.ts";
 import {
+  adadelta,
   adafisherW,
+  adagrad,
   adam,
   adamW,
   decayMatching,
   type Optimizer,
   optimizerByName,
   optimizerNames,
+  radam,
+  rmsprop,
   sgd,
 } from "../../src/optim/mod.ts";
 import { linear } from "../../src/layers/mod.ts";
@@ -22,15 +33,18 @@ import { asConstants, noLayers, tensors } from "./helpers.ts";
 
 const sequence = [[1, -0.5], [0.25, 2], [-3, 0.125], [0.5, 0.5], [0, -1]];
 
-/** p after each step of rate 0.1 along the sequence, from [1, -2]. */
-async function follow(optimizer: Optimizer): Promise<number[][]> {
+/** p after each step of rate 0.1 along the sequence, again and again, from [1, -2]. */
+async function follow(
+  optimizer: Optimizer,
+  steps: number,
+): Promise<number[][]> {
   let p: Value = value([1, -2]);
   let state: object = await evaluate(optimizer.init({ p: constant(p) }));
   const path: number[][] = [];
-  for (let k = 1; k <= sequence.length; k++) {
+  for (let k = 1; k <= steps; k++) {
     const result = await evaluate(optimizer.update({
       parameters: { p: constant(p) },
-      gradients: { p: constant(value(sequence[k - 1])) },
+      gradients: { p: constant(value(sequence[(k - 1) % sequence.length])) },
       state: Object.fromEntries(
         Object.entries(state).map(([n, v]) => [n, asConstants(v)]),
       ),
@@ -117,10 +131,79 @@ const paths: readonly (readonly [string, Optimizer, number[][]])[] = [
       [0.7726569494504001, -1.7552260431513182],
     ],
   ],
+  [
+    "rmsprop follows PyTorch with weight decay",
+    rmsprop({ weightDecay: 0.05 }),
+    [
+      [9.523808652822652e-08, -1.0000001666666394],
+      [-0.2327242279402782, -1.9561927062788613],
+      [0.7096835138241777, -1.9695916075935742],
+      [0.543613029405926, -2.1646311226306407],
+      [0.535141291911579, -1.6887754310606142],
+    ],
+  ],
+  [
+    "rmsprop follows PyTorch with momentum, centered",
+    rmsprop({ alpha: 0.8, momentum: 0.9, centered: true, epsilon: 0.01 }),
+    [
+      [0.7560975609756098, -1.7619047619047619],
+      [0.46871134844458245, -1.7778119756579236],
+      [0.4350532446811274, -1.8081107403150414],
+      [0.3647929210804798, -1.906187544888875],
+      [0.30155862983989695, -1.873627975764432],
+    ],
+  ],
+  [
+    "adagrad follows PyTorch with all its options",
+    adagrad({
+      lrDecay: 0.1,
+      initialAccumulator: 0.5,
+      weightDecay: 0.05,
+      epsilon: 1e-3,
+    }),
+    [
+      [0.9171204578209985, -1.9353700283686677],
+      [0.8964473161653597, -2.0170553202265236],
+      [0.9727024831979919, -2.018005274815581],
+      [0.9598191836121192, -2.032247465697978],
+      [0.958772846501512, -1.9997438412951314],
+    ],
+  ],
+  [
+    "adadelta follows PyTorch with all its options",
+    adadelta({ rho: 0.8, epsilon: 1e-2, weightDecay: 0.05 }),
+    [
+      [0.9781297456340725, -1.9790470911269127],
+      [0.9688787836401461, -2.008350891750231],
+      [0.9986155420213966, -2.008921627548783],
+      [0.9904324182731902, -2.018226335463887],
+      [0.9896537907653692, -1.9961592093258351],
+    ],
+  ],
+  ["radam follows PyTorch with weight decay", radam({ weightDecay: 0.05 }), [
+    [0.895, -1.94],
+    [0.82975, -2.0117368421052633],
+    [0.8977476937269373, -2.0579033792969508],
+    [0.9301285127241357, -2.102192610850903],
+    [0.9534664605922238, -2.1086805201884973],
+  ]],
+  [
+    "radam follows PyTorch until it divides by the root of v",
+    radam({ beta1: 0.8, beta2: 0.95, epsilon: 1e-3 }),
+    [
+      [0.9, -1.95],
+      [0.8416666666666667, -2.0388888888888888],
+      [0.9301912568306011, -2.0964708561020036],
+      [0.971790172819761, -2.151484406237505],
+      [1.00101435178216, -2.1603849297977145],
+      [1.0002359988648235, -2.159046540137479],
+      [0.9982415944666296, -2.1678617824817263],
+    ],
+  ],
 ];
 for (const [title, optimizer, expected] of paths) {
   Deno.test(title, async () => {
-    const path = await follow(optimizer);
+    const path = await follow(optimizer, expected.length);
     expected.forEach((pair, k) =>
       pair.forEach((number, i) =>
         // Ten units in the last place: the same formula in another order.
@@ -158,6 +241,10 @@ for (const [name, optimizer] of Object.entries(all)) {
       parameters,
       gradients: {
         "fc.weight": constant(value([0.5, 0.25], [1, 2])),
+        "fc.bias": constant(value([-1])),
+      },
+      hessianProduct: {
+        "fc.weight": constant(value([2, -4], [1, 2])),
         "fc.bias": constant(value([-1])),
       },
       state: optimizer.init(parameters),
@@ -202,6 +289,14 @@ for (const [name, optimizer] of Object.entries(all)) {
   });
 }
 
+/** What optimizers make of a first gradient of 2, where it is not 2. */
+const DIVIDED: Readonly<Record<string, number>> = {
+  adam: 1,
+  amsgrad: 1,
+  adagrad: 1,
+  rmsprop: 2 / (Math.sqrt(0.01 * 4) + 1e-8),
+  adadelta: 2 * Math.sqrt(1e-6 / (0.1 * 4 + 1e-6)),
+};
 const decaying: Record<string, Optimizer> = {};
 for (const name of optimizerNames) {
   decaying[name] = optimizerByName(name, noLayers, {
@@ -216,15 +311,17 @@ for (const [name, optimizer] of Object.entries(decaying)) {
     const { parameters: moved } = optimizer.update({
       parameters,
       gradients,
+      hessianProduct: gradients,
       state: optimizer.init(parameters),
       learningRate: fill([], 0.25),
-      scalars: tensors(optimizer.scalars(1)),
+      // K-FAC decays from its 201st step on.
+      scalars: tensors(optimizer.scalars(name === "kfac" ? 201 : 1)),
     });
     const { weight, bias } = await evaluate(moved);
     assertEquals([...bias.data], [4]);
-    // Adam divides an L2 decay by its own size; all others take it as it is.
-    const expected = ["adam", "amsgrad"].includes(name) ? 4 - 0.25 : 4 - 0.5;
-    assertAlmostEquals(weight.data[0], expected, 1e-8);
+    // An L2 decay of 2 is taken as it is, or divided by the root of an average.
+    const direction = DIVIDED[name] ?? 2;
+    assertAlmostEquals(weight.data[0], 4 - 0.25 * direction, 1e-8);
   });
 }
 
@@ -316,7 +413,12 @@ Deno.test("optimizerByName builds each optimizer under its name", () => {
     assertEquals(optimizer.name, name);
     assertEquals(
       optimizer.curvature !== undefined,
-      name.startsWith("adafisher"),
+      /fisher|kfac|shampoo/.test(name),
+    );
+    assertEquals(optimizer.hessian ?? false, name === "adahessian");
+    assertEquals(
+      optimizer.precondition !== undefined,
+      /kfac|shampoo/.test(name),
     );
   }
 });
@@ -341,7 +443,7 @@ Deno.test("optimizerByName refuses other names, and options of other optimizers"
   assertThrows(
     () => optimizerByName("adagrads", small),
     RangeError,
-    "Invalid optimizer: adagrads, must be one of adafisher, adafisherw, sgd, adam, adamw, amsgrad",
+    `Invalid optimizer: adagrads, must be one of ${optimizerNames.join(", ")}`,
   );
   assertThrows(
     () => optimizerByName("sgd", small, { preset: "paper" }),

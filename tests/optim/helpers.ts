@@ -1,20 +1,34 @@
 /** What the tests of optimizers share: running steps on the reference device. */
 
-import { compile, DeviceState } from "../../src/program/mod.ts";
+import type { Device } from "../../src/program/device.ts";
 import {
-  diagonalsOf,
+  compile,
+  type CompiledStep,
+  DeviceState,
+  type StepResult,
+} from "../../src/program/compile.ts";
+import {
   type LayerUse,
   type Parameters,
   sequential,
 } from "../../src/layers/mod.ts";
 import type { Layer } from "../../src/layers/mod.ts";
-import { clipByGlobalNorm, type Optimizer } from "../../src/optim/mod.ts";
+import {
+  clipByGlobalNorm,
+  differentiate,
+  drawFor,
+  drawStream,
+  isDue,
+  type Optimizer,
+} from "../../src/optim/mod.ts";
 import { evaluate } from "../../src/reference/evaluate.ts";
 import { referenceDevice } from "../../src/reference/mod.ts";
 import {
   constant,
   fill,
-  gradients,
+  intValue,
+  randomNormal,
+  reshape,
   scalarValue,
   type Tensor,
   type Value,
@@ -30,6 +44,8 @@ export type Values = Readonly<Record<string, Value>>;
 export interface Objective {
   readonly loss: Tensor;
   readonly uses?: readonly LayerUse[];
+  /** Logits, for the optimizers that draw labels from them. */
+  readonly output?: Tensor;
 }
 
 /** What {@linkcode minimize} takes. */
@@ -38,6 +54,8 @@ export interface MinimizeOptions {
   readonly steps: number;
   readonly rate: number | ((t: number) => number);
   readonly clip?: number;
+  /** The reference device by default. */
+  readonly device?: Device;
   /** Called after each step. */
   readonly after?: (
     k: number,
@@ -62,73 +80,111 @@ export function asConstants(values: Values): Parameters {
   );
 }
 
-/** Runs an optimizer on the reference device; the parameters at the end. */
+/** Runs an optimizer on a device; the parameters at the end. */
 export async function minimize(
   optimizer: Optimizer,
   objective: (parameters: Parameters) => Objective,
   options: MinimizeOptions,
 ): Promise<Values> {
   const { start, steps, rate, after, clip } = options;
-  const first = await evaluate(optimizer.init(asConstants(start)));
+  const { device = referenceDevice } = options;
+  const first = await evaluate(optimizer.init(asConstants(start)), device);
   const initial = { parameters: start, optimizer: first as object };
-  const { curvature } = optimizer;
-  const program = (observes: boolean) =>
-    compile({
-      state: initial,
-      inputs: {
-        learningRate: scalarValue(0),
-        scalars: Object.fromEntries(
-          Object.keys(optimizer.scalars(1)).map((n) => [n, scalarValue(0)]),
-        ),
-      },
-      step: (state, { learningRate, scalars }) => {
-        const parameters = state.parameters as Parameters;
-        const { loss, uses = [] } = objective(parameters);
-        const names = Object.keys(parameters);
-        const all = gradients(loss, [
-          ...names.map((name) => parameters[name]),
-          ...uses.map(({ output }) => output),
-        ]);
-        let carried: object = state.optimizer;
-        if (curvature && observes) {
-          const fresh = diagonalsOf(
-            uses,
-            all.slice(names.length),
-            curvature.form,
-          );
-          carried = curvature.observe(carried, fresh, scalars);
-        }
-        const raw = Object.fromEntries(names.map((name, i) => [name, all[i]]));
+  const state = new DeviceState(device, initial);
+  const { curvature, precondition } = optimizer;
+
+  /** The step's derivatives, and the state with its statistics. */
+  const derive = (from: State, inputs: Inputs, statistics: boolean) => {
+    const { parameters } = from;
+    const { loss, uses = [], output = reshape(loss, [1, 1]) } = objective(
+      parameters,
+    );
+    const pass = { parameters, loss, output, uses };
+    const derivatives = differentiate(optimizer, pass, {
+      statistics,
+      draws: drawFor(optimizer, pass, inputs.key, statistics),
+      transform: (g) => clip === undefined ? g : clipByGlobalNorm(g, clip),
+    });
+    const observed = derivatives.observe(from.optimizer, inputs.scalars);
+    return { loss, derivatives, observed };
+  };
+  const programs = new Map<string, CompiledStep<object, object, StepResult>>();
+  const run = (
+    kind: string,
+    inputs: object,
+    step: (state: State, inputs: Inputs) => StepResult,
+  ): Promise<object> => {
+    const program = programs.get(kind) ??
+      compile(
+        { state: initial as object, inputs, step: step as never },
+        device,
+      );
+    programs.set(kind, program);
+    return program.run(state, inputs);
+  };
+  for (let k = 1; k <= steps; k++) {
+    const statistics = isDue(curvature, k), prepares = isDue(precondition, k);
+    const inputs = {
+      learningRate: scalarValue(typeof rate === "number" ? rate : rate(k - 1)),
+      key: intValue([1, k]),
+      scalars: Object.fromEntries(
+        Object.entries(optimizer.scalars(k))
+          .map(([n, v]) => [n, scalarValue(v)]),
+      ),
+    };
+    let prepared = {};
+    if (precondition && prepares) {
+      const { parts } = await run(
+        `prepare ${statistics}`,
+        inputs,
+        (state, inputs) => {
+          const { observed } = derive(state, inputs, statistics);
+          const parts = Object.entries(observed)
+            .filter(([name]) => precondition.parts.includes(name));
+          return { state: {}, outputs: { parts: Object.fromEntries(parts) } };
+        },
+      ) as { parts: object };
+      const made = precondition.compute(
+        parts,
+        (name, n) => randomNormal([1, k], drawStream(name), n),
+      );
+      prepared = { prepared: { ...parts, ...made } };
+    }
+    const observes = statistics && !prepares;
+    await run(
+      prepares ? "prepared" : `${observes}`,
+      { ...inputs, ...prepared },
+      (state, inputs) => {
+        const { loss, derivatives, observed } = derive(state, inputs, observes);
         const result = optimizer.update({
-          parameters,
-          gradients: clip === undefined ? raw : clipByGlobalNorm(raw, clip),
-          state: carried,
-          learningRate,
-          scalars,
+          ...derivatives.input,
+          parameters: state.parameters,
+          state: { ...observed, ...inputs.prepared },
+          learningRate: inputs.learningRate,
+          scalars: inputs.scalars,
         });
         return {
           state: { parameters: result.parameters, optimizer: result.state },
           outputs: { loss },
         };
       },
-    }, referenceDevice);
-  const observing = program(true), plain = program(false);
-  const state = new DeviceState(referenceDevice, initial);
-  for (let k = 1; k <= steps; k++) {
-    const due = curvature && (k - 1) % curvature.interval === 0;
-    await (due ? observing : plain).run(state as never, {
-      learningRate: scalarValue(typeof rate === "number" ? rate : rate(k - 1)),
-      scalars: Object.fromEntries(
-        Object.entries(optimizer.scalars(k)).map(([n, v]) => [
-          n,
-          scalarValue(v),
-        ]),
-      ),
-    } as never);
+    );
     if (after) {
       const read = await state.read();
       await after(k, read.parameters as Values, read.optimizer);
     }
   }
   return (await state.read()).parameters as Values;
+}
+
+interface State {
+  readonly parameters: Parameters;
+  readonly optimizer: object;
+}
+
+interface Inputs {
+  readonly learningRate: Tensor;
+  readonly key: Tensor;
+  readonly scalars: Readonly<Record<string, Tensor>>;
+  readonly prepared?: object;
 }

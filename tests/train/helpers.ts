@@ -68,6 +68,34 @@ export const optimizers: readonly {
   { title: "adam", name: "adam", options: {}, rate: 1e-2 },
   { title: "adamw", name: "adamw", options: {}, rate: 1e-2 },
   { title: "amsgrad", name: "amsgrad", options: {}, rate: 1e-2 },
+  { title: "adahessian", name: "adahessian", options: {}, rate: 0.1 },
+  {
+    title: "rmsprop",
+    name: "rmsprop",
+    options: { centered: true, momentum: 0.5 },
+    rate: 1e-3,
+  },
+  { title: "adagrad", name: "adagrad", options: {}, rate: 0.1 },
+  { title: "adadelta", name: "adadelta", options: {}, rate: 5 },
+  { title: "radam", name: "radam", options: { beta2: 0.9 }, rate: 1e-2 },
+  {
+    title: "kfac, inverses seldom",
+    name: "kfac",
+    options: { factorInterval: 2, inverseInterval: 3 },
+    rate: 1e-2,
+  },
+  {
+    title: "kfac-asdl",
+    name: "kfac-asdl",
+    options: { curvatureInterval: 2, emaDecay: 0.1 },
+    rate: 1e-2,
+  },
+  {
+    title: "shampoo-asdl",
+    name: "shampoo-asdl",
+    options: { curvatureInterval: 2, damping: 1e-3 },
+    rate: 1e-2,
+  },
 ];
 
 /** Options of a run on forty digits. */

@@ -16,6 +16,7 @@ import {
   sequential,
 } from "../../src/layers/mod.ts";
 import { mlp } from "../../src/models/mod.ts";
+import { PreconditionerError } from "../../src/optim/mod.ts";
 import { digitsNormalization } from "../../src/data/mod.ts";
 import { div, mul, value } from "../../src/tensor/mod.ts";
 import {
@@ -215,6 +216,52 @@ Deno.test("Trainer says when it is the loss alone that is not finite", async () 
   const error = await failureOf(trainer);
   assertEquals([error.step, error.diagnosis], [1, { layer: "", what: "loss" }]);
 });
+
+Deno.test("Trainer stops where the optimizer gives up on the host, with the state as it was", async () => {
+  const trainer = await Trainer.start(
+    runOf(mlp([64, 8, 10]), "kfac-asdl", {
+      emaDecay: 0.5,
+      curvatureInterval: 2,
+      mostFailures: 0,
+    }),
+  );
+  await eventsOf(trainer, ({ step }) => step === 4);
+  const negative = value(new Float64Array(64 * 64), [64, 64]);
+  for (let i = 0; i < 64; i++) negative.data[65 * i] = -1e6;
+  trainer.state.memory.write(new Map([["optimizer/factors/fc1/a", negative]]));
+  const before = await trainer.state.read();
+  const error = await assertRejects(
+    () => eventsOf(trainer),
+    PreconditionerError,
+    "Cannot precondition fc1: its damped factor A is not positive definite, once",
+  );
+  assertEquals([error.owner, trainer.step], ["fc1", 4]);
+  assertEquals(await trainer.state.read(), before);
+  assertEquals((await trainer.checkpoint()).description.step, 4);
+});
+
+for (const readEvery of [1, 100]) {
+  Deno.test(`Trainer keeps the last good numbers of a step with work on the host, looking every ${readEvery} steps`, async () => {
+    const options = runOf(
+      smallNet(),
+      "shampoo-asdl",
+      { curvatureInterval: 2 },
+      {
+        learningRate: (k) => k === 4 ? 1e200 : 1e-3,
+        readEvery,
+      },
+    );
+    const good = await Trainer.start({ ...options, readEvery: 1 });
+    await eventsOf(good, ({ step }) => step === 4);
+    const trainer = await Trainer.start(options);
+    const error = await failureOf(trainer);
+    // The step at the huge rate has finite results; the one after it, in which the
+    // roots are renewed, does not.
+    assertEquals(error.step, 5);
+    assert(["conv", "bn", "fc"].includes(error.diagnosis.layer), error.message);
+    assertEquals(await trainer.state.read(), await good.state.read());
+  });
+}
 
 Deno.test("Trainer refuses a checkpoint of another model, side by side", async () => {
   const checkpoint = await (await Trainer.start(
