@@ -85,35 +85,55 @@ export function fuse(
   chooseStored(instructions, roots, stored, grouping);
   limitInputs(instructions, stored, mostInputs);
   const replaced = replacements(instructions, results, targets);
-  const groups = chooseGroups(
-    instructions,
-    stored,
-    grouping,
-    ({ results, reads }) => {
-      const shared = results.filter((r) => reads.has(replaced.get(r) ?? -1));
-      return results.length + reads.size - shared.length <= mostInputs + 1;
-    },
-  );
-  const inPlace = replaceInPlace(instructions, groups, replaced, results);
-  return { instructions, outputs: results, stored, roots, groups, inPlace };
-}
-
-/** Groups what is stored: what was joined already, and what reads the same. */
-function chooseGroups(
-  instructions: readonly Instruction[],
-  stored: readonly boolean[],
-  grouping: Grouping,
-  fits: (group: Group) => boolean,
-): Group[] {
   const reads = readsOf(instructions, stored);
   const computed = instructions.flatMap((instruction, i) =>
     stored[i] && !isGiven(instruction) && sizeOf(instruction.shape) > 0
       ? [i]
       : []
   );
-  const groupAt = (i: number): Group => groupOf(grouping.members(i), reads);
+  /** Whether a kernel can have a group, if what is in place shares a binding. */
+  const fits = (
+    { results, reads }: Group,
+    inPlace: ReadonlyMap<number, number>,
+  ): boolean => {
+    const shared = results.filter((r) => reads.has(inPlace.get(r) ?? -1));
+    return results.length === 1 ||
+      results.length + reads.size - shared.length <= mostInputs + 1;
+  };
+  joinGroups(
+    instructions,
+    computed,
+    reads,
+    grouping,
+    (group) => fits(group, replaced),
+  );
+  for (;;) {
+    const groups = inOrder(
+      computed.filter((i) => grouping.leader(i) === i).map((i) =>
+        groupOf(grouping.members(i), reads)
+      ),
+    );
+    const inPlace = replaceInPlace(instructions, groups, replaced, results);
+    // Not all that replaces an input can be written in its place after all.
+    const tooWide = groups.filter((group) => !fits(group, inPlace));
+    if (tooWide.length === 0) {
+      return { instructions, outputs: results, stored, roots, groups, inPlace };
+    }
+    for (const { results } of tooWide) grouping.split(results[0]);
+  }
+}
+
+/** Joins what reads the same, after undoing what does not fit. */
+function joinGroups(
+  instructions: readonly Instruction[],
+  computed: readonly number[],
+  reads: readonly ReadonlyMap<number, boolean>[],
+  grouping: Grouping,
+  fits: (group: Group) => boolean,
+): void {
   for (const i of computed) {
-    if (!grouping.holds(i) || !fits(groupAt(i))) grouping.split(i);
+    const group = groupOf(grouping.members(i), reads);
+    if (!grouping.holds(i) || !fits(group)) grouping.split(i);
   }
   const join = (a: number, b: number): void => {
     const both = new Set([...grouping.members(a), ...grouping.members(b)]);
@@ -146,8 +166,6 @@ function chooseGroups(
     lastSmall.set(signature, i);
     if (other !== undefined) join(other, i);
   }
-  const leaders = computed.filter((i) => grouping.leader(i) === i);
-  return inOrder(leaders.map(groupAt));
 }
 
 /** Size of the index space over which a result is computed. */

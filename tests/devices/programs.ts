@@ -48,6 +48,10 @@ const WAYS: readonly ((
   (x) => T.sum(x, 0),
   (x) => T.sum(x, -1, { keepAxes: true }),
   (x) => T.max(x, -1, { keepAxes: true }),
+  // Rows that are reduced and then changed by what came out.
+  (x) => T.sub(x, T.max(x, -1, { keepAxes: true })),
+  (x) => T.sub(T.abs(x), T.sum(T.sign(x), -1, { keepAxes: true })),
+  (x) => T.mul(T.sign(x), T.floor(T.mean(T.abs(x)))),
   (x, y) => T.matmul(x, T.transpose(y)),
   (x) => T.takeRows(x, T.argmax(x, 0)),
   (x) => T.scatterAddRows(x, T.argmax(x, 1), x.shape[1]),
@@ -61,20 +65,29 @@ const WINDOW: T.WindowGeometry = {
   dilation: [1, 1],
 };
 
-/** A random step over a state of three tensors. */
+const NAMES = ["a", "b", "c", "d", "e"] as const;
+
+/**
+ * A random step over a state of five tensors, of which three have one shape: they
+ * are updated together, and may become one another.
+ */
 function randomStep(seed: number) {
+  // Four neighbours in a row are a vector for some kernels, six are not.
+  const width = seed % 2 === 0 ? 6 : 8;
   const state = {
-    a: wholeNumbers([4, 6], seed),
-    b: wholeNumbers([6], seed + 1),
+    a: wholeNumbers([4, width], seed),
+    b: wholeNumbers([width], seed + 1),
     c: wholeNumbers([4, 1], seed + 2),
+    d: wholeNumbers([4, width], seed + 5),
+    e: wholeNumbers([4, width], seed + 6),
   };
-  const inputs = { x: wholeNumbers([4, 6], seed + 3) };
+  const inputs = { x: wholeNumbers([4, width], seed + 3) };
   const step = (
-    s: { readonly [K in "a" | "b" | "c"]: T.Tensor },
+    s: { readonly [K in typeof NAMES[number]]: T.Tensor },
     { x }: { readonly x: T.Tensor },
   ) => {
     const roll = dice(seed + 4);
-    const nodes = [s.a, s.b, s.c, x];
+    const nodes = [s.a, s.b, s.c, s.d, s.e, x];
     for (let tries = 0; nodes.length < 40 && tries < 800; tries++) {
       const recent = nodes.slice(-8);
       try {
@@ -90,10 +103,20 @@ function randomStep(seed: number) {
         if (!(error instanceof RangeError)) throw error;
       }
     }
-    const like = (t: T.Tensor) =>
-      nodes.findLast(({ shape }) => `${shape}` === `${t.shape}`)!;
+    const alike = (t: T.Tensor) =>
+      nodes.filter(({ shape }) => `${shape}` === `${t.shape}`);
+    const like = (t: T.Tensor) => alike(t).at(-1)!;
+    // An old number, a new one, or another tensor of the state.
+    const any = (t: T.Tensor) => alike(t)[roll(alike(t).length)];
+    const kept = T.sub(any(s.d), like(s.a));
     return {
-      state: { a: like(s.a), b: like(s.b), c: s.c },
+      state: {
+        a: like(s.a),
+        b: like(s.b),
+        c: s.c,
+        d: roll(3) === 0 ? any(s.d) : T.maximum(T.minimum(kept, 30), -30),
+        e: roll(2) === 0 ? s.d : T.maximum(kept, T.sub(like(s.a), s.e)),
+      },
       outputs: Object.fromEntries(
         nodes.slice(-6).map((node, i) => [`y${i}`, node]),
       ),
@@ -107,7 +130,7 @@ export function programTests(test: DeviceTest): void {
   test(
     "random programs give the reference's numbers, step after step",
     async (device) => {
-      for (let seed = 0; seed < 200; seed += 5) {
+      for (let seed = 0; seed < 300; seed += 11) {
         const { state, inputs, step } = randomStep(seed);
         const runs = [referenceDevice, device].map((where) => ({
           memory: new DeviceState(where, state),
@@ -125,7 +148,7 @@ export function programTests(test: DeviceTest): void {
         const [expected, actual] = await Promise.all(
           runs.map(({ memory }) => memory.read()),
         );
-        for (const name of ["a", "b", "c"] as const) {
+        for (const name of NAMES) {
           const what = `seed ${seed}, state ${name}`;
           assertSameNumbers(actual[name], expected[name], 0, what);
         }
