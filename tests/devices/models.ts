@@ -43,7 +43,12 @@ const MODELS: Readonly<Record<string, Model>> = {
     [5],
   ],
   "resnet18, narrow": [
-    resnet({ ...resnetDescriptions.resnet18, stem: 6, widths: [6, 9, 12, 17] }),
+    resnet({
+      ...resnetDescriptions.resnet18,
+      stem: 6,
+      widths: [6, 9, 13],
+      blocks: [1, 1, 1],
+    }),
     [3, 13, 9],
   ],
   "resnet50, narrow": [
