@@ -179,10 +179,9 @@ export function differentiate<State extends object>(
         );
       }
       case "factors": {
-        const derivatives = observes ? found.slice(names.length) : gradients(
-          crossEntropy(pass.output, required(draws.labels, "labels")),
-          outputs,
-        );
+        const derivatives = observes
+          ? found.slice(names.length)
+          : gradients(sampledLoss(pass.output, draws.labels), outputs);
         return curvature.observe(
           state,
           fullFactors(uses, derivatives),

@@ -402,6 +402,26 @@ Deno.test("kfacAsdl() is G^-1 W A^-1 with the damping shared out", async () => {
   });
 });
 
+Deno.test("kfacAsdl() takes tokens of a sample as it takes samples", async () => {
+  const model = linear("fc", 3, 4);
+  const start = startOf(model);
+  const steps = await Promise.all([[6, 3], [2, 3, 3]].map((shape) => {
+    const classes = constant(intValue([0, 1, 2, 3, 1, 0], shape.slice(0, -1)));
+    return stepOf(
+      kfacAsdl(model, { momentum: 0 }),
+      objectiveOf(
+        model,
+        { ...normal(11, [6, 3]), shape },
+        (output) => crossEntropy(output, classes),
+      ),
+      start,
+    );
+  }));
+  for (const name of Object.keys(start)) {
+    assertAllClose(steps[1][name], steps[0][name].data, { relative: 1e-12 });
+  }
+});
+
 /** M^(-1/q) of a list of rows. */
 function rootOf(matrix: number[][], q: number): number[][] {
   const n = matrix.length;
