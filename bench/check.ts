@@ -25,11 +25,13 @@ export function stepsToCheck(work: Work): number {
 const ROUNDING = 2 ** -24;
 
 /**
- * Adam divides a gradient by the root of its square: where rounding makes up most of
- * a gradient, its parameter moves by a whole learning rate either way. Few do, so all
- * changes together differ by a few hundredths at most, and the loss by less.
+ * A unit that is near the kink of its ReLU for some image falls on either side of it
+ * by rounding, and the gradients of its whole row with it; Adam makes small changes
+ * of small gradients large. Over three steps the changes of all parameters come to
+ * differ by 0.004 in the MLP and by 0.05 in ResNet-20, with either peer, and the
+ * loss by 1e-6 and 1e-5. A wrong learning rate or a missing gradient is far above.
  */
-const CHANGE_TOLERANCE = 0.1, LOSS_TOLERANCE = 1e-3;
+const CHANGE_TOLERANCE = 0.1, LOSS_TOLERANCE = 1e-4;
 
 /** max |a - b| / max |a|; infinite where one of the numbers is not finite. */
 export function relativeError(

@@ -32,6 +32,7 @@ import type { Job, Library } from "./library.ts";
 export async function tfjsLibrary(
   backend: "webgpu" | "wasm" | "cpu",
 ): Promise<Library> {
+  tf.enableProdMode();
   if (!await tf.setBackend(backend)) {
     throw new Error(`TensorFlow.js has no backend ${backend} here`);
   }
