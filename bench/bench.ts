@@ -16,7 +16,13 @@ import type { Job, Library, Results } from "./library.ts";
 import { measure, type MeasureOptions } from "./measure.ts";
 import { type DeviceName, HELP, readOptions } from "./options.ts";
 import { ours } from "./ours.ts";
-import { caseRatio, type Entry, type Outcome, tables } from "./table.ts";
+import {
+  caseRatio,
+  describeOutcome,
+  type Entry,
+  type Outcome,
+  tables,
+} from "./table.ts";
 
 /** A library that is loaded only where it is asked for. */
 interface Peer {
@@ -125,7 +131,10 @@ async function main(args: readonly string[]): Promise<number> {
   for (const it of options.cases) {
     console.error(`${it.name}: ${it.title}`);
     const contenders = contendersOf(it, own, others);
-    outcomes.push(await run(it, contenders, { rounds, roundSeconds }));
+    const outcome = await run(it, contenders, { rounds, roundSeconds });
+    // Whoever stops a long run has seen what was measured so far.
+    console.error(describeOutcome(outcome));
+    outcomes.push(outcome);
   }
   const failed = outcomes.some(({ entries }) =>
     entries.some(({ failure }, i) =>

@@ -70,14 +70,15 @@ async function stepsOfTurn(
   roundSeconds: number,
   now: () => Moment,
 ): Promise<number> {
-  let count = period;
+  let count = 1;
   for (;;) {
     const { clock } = await takeTurn(job, count, now);
+    const wanted = Math.min(roundSeconds / clock, MOST_STEPS);
     // A short turn is reading for the most part, and says little of the steps.
-    const enough = count * clock >= roundSeconds / 4 || count >= MOST_STEPS;
-    const wanted = Math.min(roundSeconds / clock, 10 * count, MOST_STEPS);
-    count = Math.max(1, Math.round(wanted / period)) * period;
-    if (enough) return count;
+    if (count * clock >= roundSeconds / 4 || count >= MOST_STEPS) {
+      return Math.max(1, Math.round(wanted / period)) * period;
+    }
+    count = Math.ceil(Math.min(wanted, 10 * count));
   }
 }
 

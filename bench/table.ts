@@ -72,6 +72,15 @@ export function tables(
   return parts.join("\n\n");
 }
 
+/** Lines on one outcome: who did what. */
+export function describeOutcome({ case: { work }, entries }: Outcome): string {
+  return entries.map(({ title, measurement, failure }) =>
+    `  ${title}: ${
+      measurement ? cell(measurement, flopsOf(work)) : failure?.message
+    }`
+  ).join("\n");
+}
+
 function headOf(
   { case: { against }, entries }: Outcome,
   times: readonly Time[],

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { cases } from "../../bench/cases.ts";
 import {
   caseRatio,
+  describeOutcome,
   type Entry,
   type Outcome,
   table,
@@ -94,5 +95,16 @@ Deno.test("tables give the ratio in processor time on a software adapter", () =>
   assertEquals(
     row.split("|").filter((cell) => cell.trim() === "3.00").length,
     2,
+  );
+});
+
+Deno.test("describeOutcome says who did what", () => {
+  assertEquals(
+    describeOutcome(mlp),
+    [
+      "  ours: 250 steps/s, 4.00 ms ±0 %",
+      "  quick peer: no gradient\nat all",
+      "  slow peer: no gradient\nat all",
+    ].join("\n"),
   );
 });
