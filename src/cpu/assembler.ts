@@ -103,6 +103,11 @@ export class FunctionBuilder {
     if (by !== 0) this.set(local, i32.add(local, by));
   }
 
+  /** Sets an i32 variable to a value if that is lower, unsigned. */
+  lower(local: Local<"i32">, to: Operand<"i32">): void {
+    this.if(i32.lt_u(to, local), () => this.set(local, to));
+  }
+
   /** Stores a value at an address and a constant offset. */
   store(address: Operand<"i32">, value: Expression, offset = 0): void {
     this.#emit(

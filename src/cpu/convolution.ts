@@ -35,6 +35,7 @@ import {
   vectorsFor,
   withRows,
 } from "./tile.ts";
+import { isForWinograd, winogradKernels } from "./winograd.ts";
 
 /** Floats of a band in the scratch: half of a usual second cache. */
 const BAND = 64 * 1024;
@@ -51,11 +52,23 @@ const MOST_TILES = 16;
 /** Units of work that keep many threads busy. */
 const ENOUGH_UNITS = 32;
 
-/** The kernel of `conv` or `conv-input-gradient`. */
-export function convolutionKernel(scene: Scene, index: number): Kernel {
+/** The kernels of `conv` or `conv-input-gradient`. */
+export function convolutionKernels(scene: Scene, index: number): Kernel[] {
+  const sliding = slidingOf(scene.instructions, index);
+  return isForWinograd(sliding)
+    ? winogradKernels(scene, index, sliding)
+    : [directKernel(scene, index, sliding)];
+}
+
+/** The kernel of a convolution whose products are all computed. */
+export function directKernel(
+  scene: Scene,
+  index: number,
+  sliding: Sliding,
+): Kernel {
   const instruction = scene.instructions[index];
   const inputs = instruction.operands.map((o) => scene.roots[o]);
-  const plan = planOf(slidingOf(scene.instructions, index));
+  const plan = planOf(sliding);
   return {
     name: nameOf(instruction),
     key: `convolution ${JSON.stringify(plan)}, ${inputs[0] === inputs[1]}`,
@@ -169,10 +182,7 @@ function emitConvolution(
   f.loop(unit, first, last, 1, () => {
     const firstTile = f.let(i32.mul(i32.rem_u(unit, outs), tilesOfOut));
     const lastTile = f.let(i32.add(firstTile, tilesOfOut));
-    f.if(
-      i32.gt_u(lastTile, rows.tiles),
-      () => f.set(lastTile, rows.tiles),
-    );
+    f.lower(lastTile, rows.tiles);
     const row = f.let(firstRow(f, rows, firstTile));
     const rest = f.let(i32.div_u(unit, outs));
     const start = f.let(i32.mul(i32.rem_u(rest, bands), band));
@@ -196,7 +206,7 @@ function emitConvolution(
     const channel = f.local("i32");
     f.loop(channel, 0, from, block, () => {
       const channels = f.let(i32.sub(i32.const(from), channel));
-      f.if(i32.gt_u(channels, block), () => f.set(channels, block));
+      f.lower(channels, block);
       const seen = f.let(scratch);
       if (direct) {
         const rows = i32.mul(start, image[1] * FLOAT);

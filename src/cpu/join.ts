@@ -32,7 +32,7 @@ export function joinParts(
       );
       const begin = f.let(i32.mul(first, VECTORS));
       const end = f.let(i32.mul(last, VECTORS));
-      f.if(i32.gt_u(end, vectors), () => f.set(end, vectors));
+      f.lower(end, vectors);
       const v = f.local("i32");
       f.loop(v, begin, end, 1, () => {
         const at = f.let(i32.add(input, i32.shl(v, 4)));

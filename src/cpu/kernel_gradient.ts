@@ -16,72 +16,42 @@
 import { sizeOf } from "../tensor/value.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import { type Expression, f32x4, i32, type Local, v128 } from "./expression.ts";
-import { type Axis, axisOf, copyBand, placeOn, placesOf } from "./image.ts";
+import { copyBand, placesOf } from "./image.ts";
+import { type GradientPlan, gradientPlan } from "./kernel_gradient_plan.ts";
 import { joinParts } from "./join.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
 import {
   clear,
-  cutRows,
   firstLanes,
   firstRow,
   FLOAT,
   LANES,
-  type Rows,
   sumLanes,
   type Sums,
   sumsOf,
-  vectorsFor,
   withRows,
 } from "./tile.ts";
-
-/** Floats of the image in the scratch: an eighth of a usual second cache. */
-const BAND = 64 * 1024;
-
-/** Most positions of a chunk: six rows of dy stay in the first cache. */
-const POSITIONS = 1024;
-
-/** Least positions of a part, so that joining costs little. */
-const PART = 512;
-
-/** Most parts, and units of work that keep many threads busy. */
-const MOST_PARTS = 32;
-const ENOUGH_UNITS = 16;
-
-/** A kernel gradient, and how it is cut. */
-interface Plan {
-  readonly batch: number;
-  readonly groups: number;
-  /** Channels of a group of the image, and of dy. */
-  readonly depth: number;
-  readonly members: number;
-  readonly image: readonly [number, number];
-  readonly positions: readonly [number, number];
-  /** The band's layout, and how many floats a channel of it has. */
-  readonly axes: readonly [Axis, Axis];
-  readonly plane: number;
-  /** Where in a plane each cell of the kernel begins. */
-  readonly cells: readonly number[];
-  /** Whether the image is read where it lies. */
-  readonly direct: boolean;
-  readonly rows: Rows;
-  /** Entries of a tile. */
-  readonly entries: number;
-  /** A chunk: samples, rows of positions, and channels of the image. */
-  readonly samples: number;
-  readonly band: number;
-  readonly block: number;
-  readonly bands: number;
-  readonly chunks: number;
-  /** Parts of the chunks, and ranges of tiles. */
-  readonly parts: number;
-  readonly outs: number;
-}
+import {
+  isGradientForWinograd,
+  winogradGradientKernels,
+} from "./winograd_gradient.ts";
 
 /** The kernels of `conv-kernel-gradient`. */
 export function kernelGradientKernels(scene: Scene, index: number): Kernel[] {
+  const { operation, shape } = scene.instructions[index];
+  if (operation.kind !== "conv-kernel-gradient") {
+    throw new Error(`Cannot emit ${operation.kind}: it is no kernel gradient`);
+  }
+  return isGradientForWinograd(shape, operation.geometry)
+    ? winogradGradientKernels(scene, index)
+    : directKernels(scene, index);
+}
+
+/** The kernels of a gradient whose products are all computed. */
+export function directKernels(scene: Scene, index: number): Kernel[] {
   const instruction = scene.instructions[index];
   const inputs = instruction.operands.map((o) => scene.roots[o]);
-  const plan = planOf(scene, index);
+  const plan = gradientPlan(scene, index);
   const { parts, groups, outs } = plan;
   const target = parts === 1 ? index : scene.scratch();
   const shape = parts === 1 ? instruction.shape : [parts, ...instruction.shape];
@@ -100,102 +70,14 @@ export function kernelGradientKernels(scene: Scene, index: number): Kernel[] {
     : [product, joinParts(instruction, target, index, parts)];
 }
 
-function planOf(scene: Scene, index: number): Plan {
-  const { operation, operands, shape } = scene.instructions[index];
-  if (operation.kind !== "conv-kernel-gradient") {
-    throw new Error(`Cannot emit ${operation.kind}: it is no kernel gradient`);
-  }
-  const { stride, padding, dilation, groups } = operation.geometry;
-  const [batch, , height, width] = scene.instructions[operands[0]].shape;
-  const [, , outHeight, outWidth] = scene.instructions[operands[1]].shape;
-  const [filters, depth, kernelHeight, kernelWidth] = shape;
-  const members = filters / groups;
-  const unpadded = padding[0] === 0 && padding[1] === 0;
-  const unstrided = stride[0] === 1 && stride[1] === 1;
-  const area = kernelHeight * kernelWidth;
-  const direct = unpadded && unstrided;
-  // A kernel of one cell sees a plane as one long row.
-  const plain = direct && area === 1;
-  const image: readonly [number, number] = plain
-    ? [1, height * width]
-    : [height, width];
-  const positions: readonly [number, number] = plain
-    ? [1, outHeight * outWidth]
-    : [outHeight, outWidth];
-
-  const offsets = (axis: 0 | 1, extent: number) =>
-    Array.from(
-      { length: extent },
-      (_, i) => i * dilation[axis] - padding[axis],
-    );
-  const rowOffsets = offsets(0, kernelHeight);
-  const columnOffsets = offsets(1, kernelWidth);
-  const columns: Axis = direct
-    ? { ...axisOf(image[1], 1, 1, columnOffsets), pitch: image[1] }
-    : axisOf(
-      image[1],
-      stride[1],
-      Math.ceil(positions[1] / LANES) * LANES,
-      columnOffsets,
-    );
-  const rowsOf = (count: number): Axis =>
-    direct
-      ? { ...axisOf(image[0], 1, 1, rowOffsets), pitch: image[0] }
-      : axisOf(image[0], stride[0], count, rowOffsets);
-
-  // A chunk is a band of a large sample, or several small samples.
-  const area2 = positions[0] * positions[1];
-  const most = Math.max(1, Math.floor(POSITIONS / positions[1]));
-  const bands = Math.ceil(positions[0] / most);
-  const band = Math.ceil(positions[0] / bands);
-  const samples = Math.min(batch, Math.max(1, Math.floor(POSITIONS / area2)));
-  const rows = rowsOf(band);
-  const plane = placesOf(rows) * placesOf(columns);
-  const block = direct
-    ? depth
-    : Math.min(depth, Math.max(1, Math.floor(BAND / (samples * plane))));
-  const chunks = Math.ceil(batch / samples) * Math.ceil(positions[0] / band);
-  const tiles = cutRows(members);
-  const parts = Math.max(
-    1,
-    Math.min(chunks, MOST_PARTS, Math.floor(batch * area2 / PART)),
-  );
-  return {
-    batch,
-    groups,
-    depth,
-    members,
-    image,
-    positions,
-    axes: [rows, columns],
-    plane,
-    cells: rowOffsets.flatMap((row) =>
-      columnOffsets.map((column) =>
-        placeOn(rows, row) * placesOf(columns) + placeOn(columns, column)
-      )
-    ),
-    direct,
-    rows: tiles,
-    entries: vectorsFor(tiles.high),
-    samples,
-    band,
-    block,
-    bands: Math.ceil(positions[0] / band),
-    chunks,
-    // No part is empty.
-    parts: Math.ceil(chunks / Math.ceil(chunks / parts)),
-    outs: Math.min(tiles.tiles, Math.ceil(ENOUGH_UNITS / (parts * groups))),
-  };
-}
-
 /** Bytes of the table of cells at the start of the scratch. */
-const tableSize = ({ cells }: Plan): number =>
+const tableSize = ({ cells }: GradientPlan): number =>
   Math.ceil(cells.length / LANES) * LANES * FLOAT;
 
 /** Units: part, group, range of tiles; the last runs fastest. */
 function emitKernelGradient(
   f: FunctionBuilder,
-  plan: Plan,
+  plan: GradientPlan,
   operands: number,
 ): void {
   const { batch, groups, depth, members, image, positions, rows, cells } = plan;
@@ -216,28 +98,28 @@ function emitKernelGradient(
   f.loop(unit, first, last, 1, () => {
     const firstTile = f.let(i32.mul(i32.rem_u(unit, plan.outs), tilesOfOut));
     const lastTile = f.let(i32.add(firstTile, tilesOfOut));
-    lower(f, lastTile, rows.tiles);
+    f.lower(lastTile, rows.tiles);
     const rest = f.let(i32.div_u(unit, plan.outs));
     const group = f.let(i32.rem_u(rest, groups));
     const part = f.let(i32.div_u(rest, groups));
     const chunk = f.local("i32");
     const firstChunk = f.let(i32.mul(part, share));
     const lastChunk = f.let(i32.add(firstChunk, share));
-    lower(f, lastChunk, plan.chunks);
+    f.lower(lastChunk, plan.chunks);
     f.loop(chunk, firstChunk, lastChunk, 1, () => {
       const sample = f.let(
         i32.mul(i32.div_u(chunk, plan.bands), plan.samples),
       );
       const samples = f.let(i32.sub(i32.const(batch), sample));
-      lower(f, samples, plan.samples);
+      f.lower(samples, plan.samples);
       const start = f.let(i32.mul(i32.rem_u(chunk, plan.bands), plan.band));
       const lines = f.let(i32.sub(i32.const(positions[0]), start));
-      lower(f, lines, plan.band);
+      f.lower(lines, plan.band);
       const plane = f.let(i32.add(i32.mul(sample, groups), group));
       const channel = f.local("i32");
       f.loop(channel, 0, depth, plan.block, () => {
         const channels = f.let(i32.sub(i32.const(depth), channel));
-        lower(f, channels, plan.block);
+        f.lower(channels, plan.block);
         const source = f.let(i32.add(
           x,
           i32.mul(
@@ -301,11 +183,6 @@ function emitKernelGradient(
   });
 }
 
-/** Sets a variable to a number if that is lower, unsigned. */
-function lower(f: FunctionBuilder, variable: Local<"i32">, to: number): void {
-  f.if(i32.gt_u(variable, to), () => f.set(variable, to));
-}
-
 /** Where a tile of rows is. */
 interface Place {
   readonly scratch: Local<"i32">;
@@ -326,7 +203,7 @@ interface Place {
 /** The tiles of a row of tiles: all entries. */
 function emitEntries(
   f: FunctionBuilder,
-  plan: Plan,
+  plan: GradientPlan,
   tile: Local<"i32">,
   place: Place,
 ): void {
@@ -362,7 +239,7 @@ function emitEntries(
 /** Adds the products of all positions of a chunk. */
 function addPositions(
   f: FunctionBuilder,
-  plan: Plan,
+  plan: GradientPlan,
   sums: Sums,
   slopes: Local<"i32">,
   seen: readonly Local<"i32">[],
@@ -423,7 +300,7 @@ function addPositions(
 /** Adds the products of a vector of positions; only the first `count` count. */
 function addVector(
   f: FunctionBuilder,
-  { positions }: Plan,
+  { positions }: GradientPlan,
   sums: Sums,
   slopes: Local<"i32">,
   seen: readonly Local<"i32">[],
@@ -458,7 +335,7 @@ function addVector(
 /** Adds up each vector of sums, and stores the sums of all entries that there are. */
 function storeSums(
   f: FunctionBuilder,
-  { depth, cells, entries, parts, chunks, block }: Plan,
+  { depth, cells, entries, parts, chunks, block }: GradientPlan,
   sums: Sums,
   entry: Local<"i32">,
   { target, entries: count, resumed }: Place,

@@ -223,7 +223,7 @@ function emitPacking(f: FunctionBuilder, plan: Plan, batch: Shape): void {
   f.loop(unit, first, last, 1, () => {
     const start = f.let(i32.mul(i32.rem_u(unit, parts), share));
     const steps = f.let(i32.sub(i32.const(k), start));
-    lower(f, steps, i32.const(share));
+    f.lower(steps, i32.const(share));
     const stripOfAll = f.let(i32.div_u(unit, parts));
     const matrix = f.let(i32.div_u(stripOfAll, strips));
     const strip = f.let(i32.rem_u(stripOfAll, strips));
@@ -294,8 +294,8 @@ function emitProduct(f: FunctionBuilder, plan: Plan): void {
       const matrix = f.let(i32.div_u(rest, parts));
       // As many tiles as the caches hold, of one matrix and group.
       f.set(tiles, i32.const(TILES_AT_ONCE));
-      lower(f, tiles, i32.sub(last, unit));
-      lower(f, tiles, i32.sub(i32.const(rows.tiles), tile));
+      f.lower(tiles, i32.sub(last, unit));
+      f.lower(tiles, i32.sub(i32.const(rows.tiles), tile));
       const lastTile = f.let(i32.add(tile, tiles));
 
       const row = f.let(firstRow(f, rows, tile));
@@ -320,15 +320,15 @@ function emitProduct(f: FunctionBuilder, plan: Plan): void {
       ));
       const firstStrip = f.let(i32.mul(group, wide));
       const lastStrip = f.let(i32.add(firstStrip, wide));
-      lower(f, lastStrip, i32.const(strips));
+      f.lower(lastStrip, i32.const(strips));
 
       const at = f.local("i32");
       const start = f.let(i32.mul(part, share));
       const end = f.let(i32.add(start, share));
-      lower(f, end, i32.const(k));
+      f.lower(end, i32.const(k));
       f.loop(at, start, end, BLOCK, () => {
         const steps = f.let(i32.sub(end, at));
-        lower(f, steps, i32.const(BLOCK));
+        f.lower(steps, i32.const(BLOCK));
         const blockA = f.let(i32.add(startA, i32.mul(at, a.depth * FLOAT)));
         if (packA) {
           packTiles(f, plan, blockA, scratch, tile, lastTile, steps);
@@ -364,15 +364,6 @@ function emitProduct(f: FunctionBuilder, plan: Plan): void {
       again();
     })
   );
-}
-
-/** Sets a variable to a value if that is lower, unsigned. */
-function lower(
-  f: FunctionBuilder,
-  variable: Local<"i32">,
-  value: Expression<"i32">,
-): void {
-  f.if(i32.lt_u(value, variable), () => f.set(variable, value));
 }
 
 /** Packs the tiles of A for a block of K. */

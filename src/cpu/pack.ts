@@ -93,7 +93,7 @@ function packRows(f: FunctionBuilder, strip: Strip): void {
 }
 
 /** The columns of four rows of four numbers. */
-function transpose(
+export function transpose(
   f: FunctionBuilder,
   [a, b, c, d]: readonly Expression<"v128">[],
 ): Local<"v128">[] {

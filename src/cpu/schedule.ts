@@ -10,7 +10,7 @@ import { fuse, isTable } from "../program/fusion.ts";
 import type { Instruction, Program } from "../program/program.ts";
 import { sizeOf } from "../tensor/value.ts";
 import { argmaxKernel } from "./argmax.ts";
-import { convolutionKernel } from "./convolution.ts";
+import { convolutionKernels } from "./convolution.ts";
 import { elementwiseKernel } from "./elementwise.ts";
 import { foldWindowsKernel } from "./fold_windows.ts";
 import type { Kernel, Scene } from "./kernel.ts";
@@ -145,7 +145,7 @@ function kernelsOf(scene: Scene, results: readonly number[]): Kernel[] {
       return nothing ? [zeros(scene, index)] : matmulKernels(scene, index);
     case "conv":
     case "conv-input-gradient":
-      return [nothing ? zeros(scene, index) : convolutionKernel(scene, index)];
+      return nothing ? [zeros(scene, index)] : convolutionKernels(scene, index);
     case "conv-kernel-gradient":
       return nothing
         ? [zeros(scene, index)]

@@ -250,6 +250,18 @@ Deno.test("FunctionBuilder.loop, if, block and repeat run as often as they say",
     f.return(total);
   };
   assertEquals(run("i32", emit), 3 + 2 + 4 + 6);
+  const lowered = (n: number, to: number) =>
+    run(
+      "i32",
+      (f) => {
+        const local = f.let(f.parameter(0));
+        f.lower(local, f.parameter(1));
+        f.return(local);
+      },
+      n,
+      to,
+    );
+  assertEquals([lowered(3, 2), lowered(2, 3), lowered(-1, 5)], [2, 2, 5]);
   const chosen = (n: number) =>
     run(
       "i32",

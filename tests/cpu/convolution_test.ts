@@ -8,12 +8,13 @@ import {
   type Shape,
   type Tensor,
 } from "../../src/tensor/mod.ts";
-import { convolutionKernel } from "../../src/cpu/convolution.ts";
+import { convolutionKernels } from "../../src/cpu/convolution.ts";
 import type { Kernel, Scene } from "../../src/cpu/kernel.ts";
 import { kernelGradientKernels } from "../../src/cpu/kernel_gradient.ts";
+import { assertAllClose } from "../assert_close.ts";
 import { GEOMETRIES } from "../tensor/geometries.ts";
 import { floats, integers } from "./operands.ts";
-import { runKernels } from "./run_kernels.ts";
+import { kernelsOf, runKernels } from "./run_kernels.ts";
 
 type Case = readonly [Shape, Shape, ConvolutionGeometry];
 
@@ -56,18 +57,22 @@ const CASES: readonly Case[] = [
   [[2, 6, 9, 9], [6, 1, 3, 3], geometry(1, 1, 1, 6)],
   [[1, 3, 8, 8], [6, 1, 5, 5], geometry(2, 2, 1, 3)],
   [[1, 6, 8, 8], [9, 2, 3, 3], geometry(1, 1, 1, 3)],
+  // Squares of positions, whole and cut off, of one band and of several.
+  [[2, 8, 8, 8], [8, 8, 3, 3], geometry(1, 1)],
+  [[1, 9, 7, 7], [13, 9, 3, 3], geometry(1, 1)],
+  [[1, 18, 16, 14], [10, 18, 3, 3], geometry(1, 0)],
+  [[2, 11, 13, 30], [9, 11, 3, 3], geometry(1, 2)],
+  [[3, 16, 6, 23], [32, 8, 3, 3], geometry(1, 1, 1, 2)],
+  [[5, 12, 9, 9], [20, 12, 3, 3], geometry(1, 1)],
+  [[2, 16, 40, 5], [12, 16, 3, 3], geometry(1, 2)],
+  [[3, 24, 5, 40], [24, 12, 3, 3], geometry(1, 1, 1, 2)],
+  [[40, 12, 8, 8], [12, 12, 3, 3], geometry(1, 0)],
   // Sums that wait in the result, and bands of rows.
   [[1, 150, 8, 8], [7, 150, 3, 3], geometry(1, 1)],
   [[1, 150, 9, 7], [7, 150, 3, 3], geometry(2, 1)],
   [[1, 650, 3, 3], [5, 650, 1, 1], geometry(1, 0)],
   [[1, 20, 60, 60], [6, 20, 3, 3], geometry(1, 1)],
 ];
-
-const one = (make: (scene: Scene, index: number) => Kernel) =>
-(
-  scene: Scene,
-  index: number,
-): Kernel[] => [make(scene, index)];
 
 /** The kernels give exactly the reference's numbers, however they are cut. */
 async function assertExact(
@@ -84,21 +89,21 @@ async function assertExact(
 const title = ([image, kernel, { stride, padding, dilation, groups }]: Case) =>
   `[${image}] * [${kernel}], stride ${stride}, padding ${padding}, dilation ${dilation}, groups ${groups}`;
 
-Deno.test("convolutionKernel gives the reference's numbers", async () => {
+Deno.test("convolutionKernels give the reference's numbers", async () => {
   for (const each of CASES) {
     const [image, kernel, options] = each;
     const y = conv(integers(image), integers(kernel, 2), options);
-    await assertExact(y, one(convolutionKernel), title(each));
+    await assertExact(y, convolutionKernels, title(each));
   }
 });
 
-Deno.test("convolutionKernel gives the reference's gradient of the input", async () => {
+Deno.test("convolutionKernels give the reference's gradient of the input", async () => {
   for (const each of CASES) {
     const [image, kernel, options] = each;
     const w = integers(kernel, 2);
     const { shape } = conv(integers(image), w, options);
     const dx = convInputGradient(integers(shape, 3), w, image, options);
-    await assertExact(dx, one(convolutionKernel), title(each));
+    await assertExact(dx, convolutionKernels, title(each));
   }
 });
 
@@ -122,24 +127,52 @@ Deno.test("kernelGradientKernels give the reference's gradient of the kernel", a
   }
 });
 
-Deno.test("convolutionKernel gives the same bits however the work is cut", () => {
-  const y = conv(
-    floats([3, 70, 9, 9]),
-    floats([20, 70, 3, 3], 2),
-    geometry(1, 1),
-  );
-  const whole = runKernels(y, one(convolutionKernel), 1);
-  for (const cuts of [2, 3, 16, 1000]) {
-    assertEquals(runKernels(y, one(convolutionKernel), cuts), whole);
+Deno.test("convolutionKernels give the same bits however the work is cut", () => {
+  for (const stride of [1, 2]) {
+    const y = conv(
+      floats([3, 70, 9, 9]),
+      floats([20, 70, 3, 3], 2),
+      geometry(stride, 1),
+    );
+    const whole = runKernels(y, convolutionKernels, 1);
+    for (const cuts of [2, 3, 16, 1000]) {
+      assertEquals(runKernels(y, convolutionKernels, cuts), whole);
+    }
   }
 });
 
 Deno.test("kernelGradientKernels give the same bits however the work is cut", () => {
+  const x = floats([5, 40, 20, 20]);
+  for (const [stride, extent] of [[1, 20], [2, 10]]) {
+    const dy = floats([5, 20, extent, extent], 2);
+    const kernel = [20, 40, 3, 3];
+    const dw = convKernelGradient(x, dy, kernel, geometry(stride, 1));
+    const whole = runKernels(dw, kernelGradientKernels, 1);
+    for (const cuts of [2, 3, 16, 1000]) {
+      assertEquals(runKernels(dw, kernelGradientKernels, cuts), whole);
+    }
+  }
+});
+
+Deno.test("kernels of Winograd round no worse than sums of all products", async () => {
   const options = geometry(1, 1);
-  const [x, dy] = [floats([5, 40, 20, 20]), floats([5, 20, 20, 20], 2)];
-  const dw = convKernelGradient(x, dy, [20, 40, 3, 3], options);
-  const whole = runKernels(dw, kernelGradientKernels, 1);
-  for (const cuts of [2, 3, 16, 1000]) {
-    assertEquals(runKernels(dw, kernelGradientKernels, cuts), whole);
+  const [x, w] = [floats([2, 64, 8, 8]), floats([64, 64, 3, 3], 2)];
+  const dy = floats([2, 64, 8, 8], 3);
+  const results: [Tensor, typeof convolutionKernels][] = [
+    [conv(x, w, options), convolutionKernels],
+    [convInputGradient(dy, w, x.shape, options), convolutionKernels],
+    [convKernelGradient(x, dy, w.shape, options), kernelGradientKernels],
+  ];
+  for (const [result, make] of results) {
+    const { kernels } = kernelsOf(result, make);
+    assertEquals(kernels.at(-1)!.key.startsWith("winograd"), true);
+    const expected = await evaluate(result);
+    const squares = [...expected.data].map((y) => y * y);
+    const mean = squares.reduce((sum, y) => sum + y) / squares.length;
+    // Measured 26 roundings of a float of the usual size for the worst of 8192
+    // results, where plain sums of the 576 products have 55.
+    const data = runKernels(result, make, 1);
+    const absolute = 40 * 2 ** -24 * Math.sqrt(mean);
+    assertAllClose({ ...expected, data }, expected.data, { absolute });
   }
 });

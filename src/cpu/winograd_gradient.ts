@@ -1,0 +1,483 @@
+/**
+ * The gradient at a kernel of 3 x 3 with stride 1, by Winograd: `winograd.ts` read
+ * backwards, with the names of that file.
+ *
+ *     dg = G^T [ sum over squares of (B^T d B) * (A dY A^T) ] G
+ *
+ * The sum over squares and samples is a matrix product for each of 16 places: dy's
+ * channels by the image's. Lanes are four channels. Both sides are transformed a
+ * chunk of squares at a time; parts of the squares are summed apart, and the last
+ * kernel joins them in order and takes them back to 3 x 3.
+ *
+ * @module
+ */
+
+import type { ConvolutionGeometry } from "../tensor/tensor.ts";
+import type { FunctionBuilder } from "./assembler.ts";
+import { type Expression, f32x4, i32, type Local, v128 } from "./expression.ts";
+import { type Kernel, nameOf, type Scene } from "./kernel.ts";
+import { transpose } from "./pack.ts";
+import {
+  clear,
+  cutRows,
+  firstRow,
+  FLOAT,
+  LANES,
+  loadTile,
+  multiply,
+  type Rows,
+  storeTile,
+  sumsOf,
+  withRows,
+} from "./tile.ts";
+import { MOST_WEIGHTS, PLACES, transformSquare } from "./winograd.ts";
+
+/** Least squares of a part, so that joining costs little, and most parts. */
+const PART = 64;
+const MOST_PARTS = 16;
+
+/**
+ * Most squares of a chunk. A line of the cache takes four vectors of channels, one
+ * after another for all squares: with more squares it is gone in between.
+ */
+const SQUARES = 32;
+
+/** Vectors of the image's channels in a tile. */
+const VECTORS = 2;
+
+/** Bytes of four channels. */
+const FOUR = LANES * FLOAT;
+
+/** Where a side of the product comes from: the image, or dy. */
+interface Side {
+  /** Channels of a group. */
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Cells of padding above and to the left of the first square. */
+  readonly padding: readonly [number, number];
+  /** Rows and columns of a square, and what neighbours share. */
+  readonly edge: number;
+  /** Bytes from one place's numbers to the next's. */
+  readonly stride: number;
+}
+
+interface Plan {
+  readonly batch: number;
+  readonly groups: number;
+  readonly x: Side;
+  readonly dy: Side;
+  readonly rows: Rows;
+  /** Rows of squares, and squares in each. */
+  readonly squares: number;
+  readonly across: number;
+  /** A chunk: samples, and rows of squares. */
+  readonly samples: number;
+  readonly band: number;
+  readonly bands: number;
+  readonly chunks: number;
+  readonly parts: number;
+}
+
+/** Whether a kernel gradient can be computed so, and is faster for it. */
+export function isGradientForWinograd(
+  [filters, depth, height, width]: readonly number[],
+  { stride, dilation, groups }: ConvolutionGeometry,
+): boolean {
+  const members = filters / groups;
+  return height === 3 && width === 3 &&
+    [...stride, ...dilation].every((n) => n === 1) &&
+    [depth, members].every((n) => n >= 12 && n % LANES === 0) &&
+    depth * members * PLACES <= MOST_WEIGHTS;
+}
+
+/** The kernels of such a `conv-kernel-gradient`. */
+export function winogradGradientKernels(scene: Scene, index: number): Kernel[] {
+  const instruction = scene.instructions[index];
+  const inputs = instruction.operands.map((o) => scene.roots[o]);
+  const plan = planOf(scene, index);
+  const { groups, parts, x, dy } = plan;
+  const summed = scene.scratch();
+  const key = JSON.stringify(plan);
+  const name = nameOf(instruction);
+  return [
+    {
+      name,
+      key: `winograd gradient ${key}, ${inputs[0] === inputs[1]}`,
+      emit: (f) => emitSums(f, plan, new Set(inputs).size),
+      inputs: [...new Set(inputs)],
+      outputs: [{
+        number: summed,
+        spec: {
+          shape: [parts, groups, PLACES, dy.channels, x.channels],
+          dtype: "float",
+        },
+      }],
+      units: parts * groups,
+      scratch: bandSize(plan) + PLACES * (x.stride + dy.stride),
+    },
+    {
+      name: `${name}, joined`,
+      key: `winograd gradient joined ${key}`,
+      emit: (f) => emitJoin(f, plan),
+      inputs: [summed],
+      outputs: [{ number: index, spec: instruction }],
+      units: groups * dy.channels,
+      scratch: 0,
+    },
+  ];
+}
+
+function planOf(scene: Scene, index: number): Plan {
+  const { operation, operands } = scene.instructions[index];
+  if (operation.kind !== "conv-kernel-gradient") {
+    throw new Error(`Cannot emit ${operation.kind}: it is no kernel gradient`);
+  }
+  const { padding, groups } = operation.geometry;
+  const [image, slopes] = operands.map((o) => scene.instructions[o].shape);
+  const batch = image[0];
+  const squares = Math.ceil(slopes[2] / 2);
+  const across = Math.ceil(slopes[3] / 2);
+  const channels = [image[1] / groups, slopes[1] / groups];
+  // A chunk is a band of a large sample, or several small samples.
+  const bands = Math.ceil(
+    squares / Math.max(1, Math.floor(SQUARES / across)),
+  );
+  const band = Math.ceil(squares / bands);
+  const total = batch * squares * across;
+  const parts = Math.max(1, Math.min(MOST_PARTS, Math.floor(total / PART)));
+  const samples = Math.max(
+    1,
+    Math.min(
+      Math.floor(SQUARES / (squares * across)),
+      Math.ceil(batch / parts),
+    ),
+  );
+  const chunks = Math.ceil(batch / samples) * Math.ceil(squares / band);
+  const side = (
+    shape: readonly number[],
+    channels: number,
+    padding: readonly [number, number],
+    edge: number,
+  ): Side => ({
+    channels,
+    height: shape[2],
+    width: shape[3],
+    padding,
+    edge,
+    // One line more, so that the places do not share the same lines of a cache.
+    stride: samples * band * across * channels * FLOAT + 64,
+  });
+  return {
+    batch,
+    groups,
+    x: side(image, channels[0], padding, 4),
+    dy: side(slopes, channels[1], [0, 0], 2),
+    rows: cutRows(channels[1]),
+    squares,
+    across,
+    samples,
+    band,
+    bands: Math.ceil(squares / band),
+    chunks,
+    // No part is empty.
+    parts: Math.ceil(chunks / Math.ceil(chunks / Math.min(parts, chunks))),
+  };
+}
+
+/** Rows and columns of a side's band, of so many rows and columns of squares. */
+const cellsOf = ({ edge }: Side, squares: number): number =>
+  squares * 2 + edge - 2;
+
+/** Bytes of a band of four channels. */
+function bandSize({ x, dy, band, across }: Plan): number {
+  const sizes = [x, dy].map((side) =>
+    cellsOf(side, band) * cellsOf(side, across)
+  );
+  return Math.max(...sizes) * FOUR;
+}
+
+/** Units: part, group; the last runs fastest. */
+function emitSums(f: FunctionBuilder, plan: Plan, operands: number): void {
+  const { batch, groups, x, dy, squares, across, samples, band, bands } = plan;
+  const [result, scratch, first, last] = [0, 1, 2, 3].map((i) =>
+    f.parameter(operands + i)
+  );
+  const seen = f.let(i32.add(scratch, bandSize(plan)));
+  const slopes = f.let(i32.add(seen, PLACES * x.stride));
+  const share = Math.ceil(plan.chunks / plan.parts);
+  const unit = f.local("i32");
+  f.loop(unit, first, last, 1, () => {
+    const group = f.let(i32.rem_u(unit, groups));
+    const firstChunk = f.let(i32.mul(i32.div_u(unit, groups), share));
+    const lastChunk = f.let(i32.add(firstChunk, share));
+    f.lower(lastChunk, plan.chunks);
+    const size = PLACES * dy.channels * x.channels * FLOAT;
+    const target = f.let(i32.add(result, i32.mul(unit, size)));
+    const chunk = f.local("i32");
+    f.loop(chunk, firstChunk, lastChunk, 1, () => {
+      const sample = f.let(i32.mul(i32.div_u(chunk, bands), samples));
+      const count = f.let(i32.sub(i32.const(batch), sample));
+      f.lower(count, samples);
+      const start = f.let(i32.mul(i32.rem_u(chunk, bands), band));
+      const lines = f.let(i32.sub(i32.const(squares), start));
+      f.lower(lines, band);
+      const place = { sample, count, start, lines, group, scratch };
+      transformSide(f, plan, x, f.parameter(0), seen, place);
+      transformSide(f, plan, dy, f.parameter(operands - 1), slopes, place);
+      const all = f.let(i32.mul(i32.mul(count, lines), across));
+      const resumed = f.let(i32.ne(chunk, firstChunk));
+      multiplyPlaces(f, plan, seen, slopes, target, all, resumed);
+    });
+  });
+}
+
+/** A chunk of squares. */
+interface Place {
+  readonly sample: Local<"i32">;
+  readonly count: Local<"i32">;
+  readonly start: Local<"i32">;
+  readonly lines: Local<"i32">;
+  readonly group: Local<"i32">;
+  readonly scratch: Local<"i32">;
+}
+
+/** Transforms all squares of a chunk: [place, square, channel]. */
+function transformSide(
+  f: FunctionBuilder,
+  { groups, across }: Plan,
+  side: Side,
+  from: Local<"i32">,
+  to: Local<"i32">,
+  { sample, count, start, lines, group, scratch }: Place,
+): void {
+  const { channels, height, width, stride } = side;
+  const plane = height * width * FLOAT;
+  const [s, channel, line, column] = [0, 1, 2, 3].map(() => f.local("i32"));
+  const source = f.let(i32.add(
+    from,
+    i32.mul(
+      i32.add(i32.mul(sample, groups), group),
+      channels * plane,
+    ),
+  ));
+  const target = f.let(to);
+  f.loop(s, 0, count, 1, () => {
+    const four = f.let(source);
+    f.loop(channel, 0, channels, LANES, () => {
+      copyFour(f, side, across, four, start, lines, scratch);
+      const square = f.let(scratch);
+      const at = f.let(i32.add(target, i32.mul(channel, FLOAT)));
+      const row = cellsOf(side, across) * FOUR;
+      f.loop(line, 0, lines, 1, () => {
+        const cell = f.let(square);
+        f.loop(column, 0, across, 1, () => {
+          const load = (i: number, j: number) =>
+            v128.load(cell, i * row + j * FOUR);
+          const store = (i: number, j: number, number: Expression<"v128">) =>
+            f.store(at, number, (i * 4 + j) * stride);
+          if (side.edge === 4) transformSquare(f, load, store);
+          else transformSlopes(f, load, store);
+          f.increase(cell, 2 * FOUR);
+          f.increase(at, channels * FLOAT);
+        });
+        f.increase(square, 2 * row);
+      });
+      f.increase(four, LANES * plane);
+    });
+    f.increase(source, groups * channels * plane);
+    const squares = i32.mul(lines, across * channels * FLOAT);
+    f.increase(target, squares);
+  });
+}
+
+/** A dY A^T for four channels of a square of 2 x 2. */
+function transformSlopes(
+  f: FunctionBuilder,
+  load: (row: number, column: number) => Expression<"v128">,
+  store: (row: number, column: number, number: Expression<"v128">) => void,
+): void {
+  /** A applied to two vectors. */
+  const spread = ([a, b]: readonly Local<"v128">[]) => [
+    a,
+    f.let(f32x4.add(a, b)),
+    f.let(f32x4.sub(a, b)),
+    f.let(f32x4.neg(b)),
+  ];
+  const columns = [0, 1].map((j) =>
+    spread([0, 1].map((i) => f.let(load(i, j))))
+  );
+  for (let i = 0; i < 4; i++) {
+    spread(columns.map((column) => column[i])).forEach((number, j) =>
+      store(i, j, number)
+    );
+  }
+}
+
+/** Copies a band of four channels, with its padding: [row, column, channel]. */
+function copyFour(
+  f: FunctionBuilder,
+  side: Side,
+  across: number,
+  from: Local<"i32">,
+  start: Local<"i32">,
+  lines: Local<"i32">,
+  to: Local<"i32">,
+): void {
+  const { height, width, padding, edge } = side;
+  const columns = cellsOf(side, across);
+  const plane = height * width * FLOAT;
+  const before = Math.min(columns, padding[1]);
+  const inside = Math.max(0, Math.min(columns - before, width));
+  const [row, column] = [f.local("i32"), f.local("i32")];
+  const rows = f.let(i32.add(i32.mul(lines, 2), edge - 2));
+  const y = f.let(i32.sub(i32.mul(start, 2), padding[0]));
+  const at = f.let(to);
+  const zeros = (count: number) => {
+    f.loop(column, 0, count, 1, () => {
+      f.store(at, f32x4.splat(0));
+      f.increase(at, FOUR);
+    });
+  };
+  f.loop(row, 0, rows, 1, () => {
+    // Above the image y is a large number.
+    f.if(i32.lt_u(y, height), () => {
+      const cell = f.let(i32.add(from, i32.mul(y, width * FLOAT)));
+      zeros(before);
+      f.loop(column, 0, inside >> 2, 1, () => {
+        const lanes = [0, 1, 2, 3].map((c) =>
+          f.let(v128.load(cell, c * plane))
+        );
+        transpose(f, lanes).forEach((vector, i) =>
+          f.store(at, vector, i * FOUR)
+        );
+        f.increase(cell, FOUR);
+        f.increase(at, LANES * FOUR);
+      });
+      for (let i = 0; i < inside % LANES; i++) {
+        const vector = [1, 2, 3].reduce(
+          (lanes, c) => v128.load32_lane(cell, lanes, c, c * plane + i * FLOAT),
+          v128.load32_zero(cell, i * FLOAT),
+        );
+        f.store(at, vector);
+        f.increase(at, FOUR);
+      }
+      zeros(columns - before - inside);
+    }, () => zeros(columns));
+    f.increase(y, 1);
+  });
+}
+
+/** Adds the products of a chunk to the sums of its part, at all places. */
+function multiplyPlaces(
+  f: FunctionBuilder,
+  { x, dy, rows }: Plan,
+  seen: Local<"i32">,
+  slopes: Local<"i32">,
+  result: Local<"i32">,
+  squares: Local<"i32">,
+  resumed: Local<"i32">,
+): void {
+  const [place, tile, channel] = [0, 1, 2].map(() => f.local("i32"));
+  const [a, b, target] = [f.let(slopes), f.let(seen), f.let(result)];
+  const aStep = dy.channels * FLOAT, bStep = x.channels * FLOAT;
+  const fours = f.let(i32.mul(i32.and(squares, -LANES), aStep));
+  const all = f.let(i32.mul(squares, aStep));
+  f.loop(place, 0, PLACES, 1, () => {
+    f.loop(tile, 0, rows.tiles, 1, () => {
+      const rowA = f.let(i32.add(a, i32.mul(firstRow(f, rows, tile), FLOAT)));
+      withRows(f, rows, tile, (height) => {
+        const tileOf = (vectors: number) => {
+          const sums = sumsOf(f, height, vectors);
+          f.if(
+            resumed,
+            () => loadTile(f, sums, target, x.channels * FLOAT),
+            () => clear(f, sums),
+          );
+          const [atA, atB] = [
+            f.let(rowA),
+            f.let(i32.add(b, i32.mul(channel, FLOAT))),
+          ];
+          const some = (count: number, bytes: Local<"i32">) =>
+            multiply(f, sums, {
+              a: atA,
+              aRow: FLOAT,
+              b: [atB],
+              steps: Array.from(
+                { length: count },
+                (_, i) => ({ a: i * aStep, b: i * bStep }),
+              ),
+              aStep: count * aStep,
+              bStep: count * bStep,
+              aEnd: f.let(i32.add(rowA, bytes)),
+            });
+          some(4, fours);
+          some(1, all);
+          storeTile(f, sums, target, x.channels * FLOAT, vectors * LANES);
+          f.increase(target, vectors * FOUR);
+        };
+        const wide = VECTORS * LANES;
+        const whole = x.channels - x.channels % wide;
+        f.loop(channel, 0, whole, wide, () => tileOf(VECTORS));
+        if (whole < x.channels) {
+          f.set(channel, whole);
+          tileOf(1);
+        }
+        // The target stands behind the first row.
+        f.increase(target, (height - 1) * x.channels * FLOAT);
+      });
+    });
+    f.increase(a, dy.stride);
+    f.increase(b, x.stride);
+  });
+}
+
+/** Units: channels of dy, of all groups. */
+function emitJoin(f: FunctionBuilder, { groups, x, dy, parts }: Plan): void {
+  const [input, output, , first, last] = [0, 1, 2, 3, 4].map((i) =>
+    f.parameter(i)
+  );
+  const matrix = dy.channels * x.channels * FLOAT;
+  /** G^T applied to four vectors. */
+  const gather = ([a, b, c, d]: readonly Local<"v128">[]) => {
+    const half = f.let(f32x4.splat(0.5));
+    const sum = f.let(f32x4.mul(f32x4.add(b, c), half));
+    const difference = f.let(f32x4.mul(f32x4.sub(b, c), half));
+    return [f.let(f32x4.add(a, sum)), difference, f.let(f32x4.add(sum, d))];
+  };
+  const [unit, channel, part] = [0, 1, 2].map(() => f.local("i32"));
+  f.loop(unit, first, last, 1, () => {
+    const row = f.let(i32.rem_u(unit, dy.channels));
+    const group = i32.mul(i32.div_u(unit, dy.channels), PLACES * matrix);
+    const from = f.let(i32.add(
+      input,
+      i32.add(group, i32.mul(row, x.channels * FLOAT)),
+    ));
+    const to = f.let(i32.add(output, i32.mul(unit, x.channels * 9 * FLOAT)));
+    f.loop(channel, 0, x.channels, LANES, () => {
+      const sums = Array.from(
+        { length: PLACES },
+        (_, i) => f.let(v128.load(from, i * matrix)),
+      );
+      const at = f.let(from);
+      f.loop(part, 1, parts, 1, () => {
+        f.increase(at, groups * PLACES * matrix);
+        sums.forEach((sum, i) =>
+          f.set(sum, f32x4.add(sum, v128.load(at, i * matrix)))
+        );
+      });
+      const columns = [0, 1, 2, 3].map((j) =>
+        gather([0, 1, 2, 3].map((i) => sums[i * 4 + j]))
+      );
+      for (let i = 0; i < 3; i++) {
+        gather(columns.map((column) => column[i])).forEach((number, j) => {
+          for (let lane = 0; lane < LANES; lane++) {
+            f.storeLane(to, number, lane, (lane * 9 + i * 3 + j) * FLOAT);
+          }
+        });
+      }
+      f.increase(from, FOUR);
+      f.increase(to, LANES * 9 * FLOAT);
+    });
+  });
+}
