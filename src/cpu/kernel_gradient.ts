@@ -38,11 +38,12 @@ import {
 
 /** The kernels of `conv-kernel-gradient`. */
 export function kernelGradientKernels(scene: Scene, index: number): Kernel[] {
-  const { operation, shape } = scene.instructions[index];
+  const { operation, operands, shape } = scene.instructions[index];
   if (operation.kind !== "conv-kernel-gradient") {
     throw new Error(`Cannot emit ${operation.kind}: it is no kernel gradient`);
   }
-  return isGradientForWinograd(shape, operation.geometry)
+  const dy = scene.instructions[operands[1]].shape;
+  return isGradientForWinograd(shape, dy, operation.geometry)
     ? winogradGradientKernels(scene, index)
     : directKernels(scene, index);
 }

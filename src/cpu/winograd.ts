@@ -63,8 +63,14 @@ const VECTORS = 2;
 /** Bytes of a row of a tile: eight squares. */
 const ROW = VECTORS * LANES * FLOAT;
 
-/** Most transformed weights: 1 MiB, what a second cache holds. */
+/** Most transformed weights of a unit: 1 MiB, what a second cache holds. */
 export const MOST_WEIGHTS = 256 * 1024;
+
+/** Least positions of a channel for which transforming the weights pays. */
+export const LEAST_POSITIONS = 128;
+
+/** Floats of a band in the scratch. */
+const BAND = 64 * 1024;
 
 /** Units of work that keep many threads busy. */
 const ENOUGH_UNITS = 32;
@@ -78,6 +84,9 @@ interface Plan extends Sliding {
   /** Rows of squares in a band, and how many bands there are. */
   readonly band: number;
   readonly bands: number;
+  /** Tiles of channels in a unit, and how many such ranges there are. */
+  readonly tiles: number;
+  readonly outs: number;
   /** The band's layout, and how many floats a channel of it has. */
   readonly axes: readonly [Axis, Axis];
   readonly plane: number;
@@ -87,6 +96,7 @@ interface Plan extends Sliding {
 
 /** Whether a convolution can be done so, and is faster for it. */
 export function isForWinograd({
+  batch,
   from,
   to,
   step,
@@ -102,7 +112,7 @@ export function isForWinograd({
   // Few channels do not pay for the transforms, nor do few positions in a vector.
   const used = result[1] / (Math.ceil(result[1] / 8) * 8);
   return square && plain && from >= 8 && to >= 8 && used > 0.7 &&
-    from * to * PLACES <= MOST_WEIGHTS;
+    batch * sizeOf(result) >= LEAST_POSITIONS;
 }
 
 /** The least offsets of cells. */
@@ -122,7 +132,7 @@ export function winogradKernels(
   const instruction = scene.instructions[index];
   const [image, weights] = instruction.operands.map((o) => scene.roots[o]);
   const plan = planOf(sliding);
-  const { batch, groups, from, to, rows, bands } = plan;
+  const { batch, groups, from, to, rows, bands, outs } = plan;
   const transformed = scene.scratch();
   const key = JSON.stringify(plan);
   return [
@@ -144,7 +154,7 @@ export function winogradKernels(
       emit: (f) => emitConvolution(f, plan),
       inputs: [image, transformed],
       outputs: [{ number: index, spec: instruction }],
-      units: batch * groups * bands,
+      units: outs * batch * groups * bands,
       scratch: productsSize(plan) + PLACES * plan.stride +
         from * plan.plane * FLOAT,
     },
@@ -156,22 +166,40 @@ function planOf(sliding: Sliding): Plan {
   const least = leastOf(phases[0].cells);
   const squares = Math.ceil(result[0] / 2);
   const across = Math.ceil(result[1] / 2 / LANES);
-  const units = Math.ceil(ENOUGH_UNITS / (batch * groups));
-  const band = Math.max(Math.min(2, squares), Math.ceil(squares / units));
   const four = (start: number) => [0, 1, 2, 3].map((i) => start + i);
-  const axes = [
-    axisOf(image[0], 2, band, four(least[0])),
-    axisOf(image[1], 2, across * LANES, four(least[1])),
-  ] as const;
+  const axesOf = (band: number) =>
+    [
+      axisOf(image[0], 2, band, four(least[0])),
+      axisOf(image[1], 2, across * LANES, four(least[1])),
+    ] as const;
+  const planeOf = ([rows, columns]: readonly [Axis, Axis]) =>
+    placesOf(rows) * placesOf(columns);
+  const units = Math.ceil(ENOUGH_UNITS / (batch * groups));
+  const lean = Math.min(2, squares);
+  let band = Math.max(lean, Math.ceil(squares / units));
+  while (band > lean && from * planeOf(axesOf(band)) > BAND) {
+    band = Math.ceil(band / 2);
+  }
+  const bands = Math.ceil(squares / band);
+  const rows = cutRows(to);
+  const most = Math.floor(MOST_WEIGHTS / (PLACES * from * rows.high));
+  const outs = Math.max(
+    Math.ceil(rows.tiles / Math.max(1, most)),
+    Math.min(rows.tiles, Math.floor(ENOUGH_UNITS / (batch * groups * bands))),
+  );
+  const tiles = Math.ceil(rows.tiles / outs);
+  const axes = axesOf(band);
   return {
     ...sliding,
-    rows: cutRows(to),
+    rows,
     squares,
     across,
     band,
-    bands: Math.ceil(squares / band),
+    bands,
+    tiles,
+    outs: Math.ceil(rows.tiles / tiles),
     axes,
-    plane: placesOf(axes[0]) * placesOf(axes[1]),
+    plane: planeOf(axes),
     // One line more, so that the places do not share the same lines of a cache.
     stride: from * ROW + 64,
   };
@@ -250,9 +278,13 @@ function emitWeights(f: FunctionBuilder, plan: Plan): void {
   });
 }
 
-/** Units: sample, group, band of rows of squares; the last runs fastest. */
+/**
+ * Units: range of channels, sample, group, band of rows of squares; the last runs
+ * fastest, so that a thread keeps its weights.
+ */
 function emitConvolution(f: FunctionBuilder, plan: Plan): void {
-  const { groups, from, to, image, result, rows, across, band, bands } = plan;
+  const { batch, groups, from, to, image, result, across, band, bands } = plan;
+  const { rows, tiles } = plan;
   const [x, weights, y, products, first, last] = [0, 1, 2, 3, 4, 5].map((i) =>
     f.parameter(i)
   );
@@ -261,12 +293,21 @@ function emitConvolution(f: FunctionBuilder, plan: Plan): void {
   const unit = f.local("i32");
   f.loop(unit, first, last, 1, () => {
     const start = f.let(i32.mul(i32.rem_u(unit, bands), band));
-    const plane = f.let(i32.div_u(unit, bands));
+    const rest = f.let(i32.div_u(unit, bands));
+    const plane = f.let(i32.rem_u(rest, batch * groups));
+    const out = i32.div_u(rest, batch * groups);
+    const firstTile = f.let(i32.mul(out, tiles));
+    const lastTile = f.let(i32.add(firstTile, tiles));
+    f.lower(lastTile, rows.tiles);
+    const row = f.let(firstRow(f, rows, firstTile));
     const source = i32.mul(plane, from * sizeOf(image) * FLOAT);
     const begin = f.let(i32.add(x, source));
     copyBand(f, ...plan.axes, begin, from, start, copied);
     const target = f.let(
-      i32.add(y, i32.mul(plane, to * sizeOf(result) * FLOAT)),
+      i32.add(
+        y,
+        i32.mul(i32.add(i32.mul(plane, to), row), sizeOf(result) * FLOAT),
+      ),
     );
     const count = f.let(i32.sub(i32.const(plan.squares), start));
     f.lower(count, band);
@@ -304,9 +345,12 @@ function emitConvolution(f: FunctionBuilder, plan: Plan): void {
       const tile = f.local("i32");
       const a = f.let(i32.add(
         weights,
-        i32.mul(i32.rem_u(plane, groups), to * PLACES * from * FLOAT),
+        i32.mul(
+          i32.add(i32.mul(i32.rem_u(plane, groups), to), row),
+          PLACES * from * FLOAT,
+        ),
       ));
-      f.loop(tile, 0, rows.tiles, 1, () => {
+      f.loop(tile, firstTile, lastTile, 1, () => {
         withRows(f, rows, tile, (height) => {
           multiplyPlaces(f, plan, height, a, transformed, products);
           const [row, from] = [f.local("i32"), f.let(products)];

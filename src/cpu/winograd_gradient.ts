@@ -13,6 +13,7 @@
  */
 
 import type { ConvolutionGeometry } from "../tensor/tensor.ts";
+import type { Shape } from "../tensor/value.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import { type Expression, f32x4, i32, type Local, v128 } from "./expression.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
@@ -30,7 +31,12 @@ import {
   sumsOf,
   withRows,
 } from "./tile.ts";
-import { MOST_WEIGHTS, PLACES, transformSquare } from "./winograd.ts";
+import {
+  LEAST_POSITIONS,
+  MOST_WEIGHTS,
+  PLACES,
+  transformSquare,
+} from "./winograd.ts";
 
 /** Least squares of a part, so that joining costs little, and most parts. */
 const PART = 64;
@@ -64,7 +70,12 @@ interface Side {
 
 interface Plan {
   readonly batch: number;
+  /**
+   * Groups of dy's channels, and how many of them see the same channels of the
+   * image: a group of many channels is cut, so that the caches hold its sums.
+   */
   readonly groups: number;
+  readonly outs: number;
   readonly x: Side;
   readonly dy: Side;
   readonly rows: Rows;
@@ -81,14 +92,15 @@ interface Plan {
 
 /** Whether a kernel gradient can be computed so, and is faster for it. */
 export function isGradientForWinograd(
-  [filters, depth, height, width]: readonly number[],
+  [filters, depth, height, width]: Shape,
+  dy: Shape,
   { stride, dilation, groups }: ConvolutionGeometry,
 ): boolean {
   const members = filters / groups;
   return height === 3 && width === 3 &&
     [...stride, ...dilation].every((n) => n === 1) &&
     [depth, members].every((n) => n >= 12 && n % LANES === 0) &&
-    depth * members * PLACES <= MOST_WEIGHTS;
+    dy[0] * dy[2] * dy[3] >= LEAST_POSITIONS;
 }
 
 /** The kernels of such a `conv-kernel-gradient`. */
@@ -133,19 +145,31 @@ function planOf(scene: Scene, index: number): Plan {
   if (operation.kind !== "conv-kernel-gradient") {
     throw new Error(`Cannot emit ${operation.kind}: it is no kernel gradient`);
   }
-  const { padding, groups } = operation.geometry;
+  const { padding } = operation.geometry;
   const [image, slopes] = operands.map((o) => scene.instructions[o].shape);
   const batch = image[0];
   const squares = Math.ceil(slopes[2] / 2);
   const across = Math.ceil(slopes[3] / 2);
-  const channels = [image[1] / groups, slopes[1] / groups];
+  const depth = image[1] / operation.geometry.groups;
+  const members = slopes[1] / operation.geometry.groups;
+  // The largest range of channels that divides them.
+  let range = members;
+  for (let outs = 2; range * depth * PLACES > MOST_WEIGHTS; outs++) {
+    if (range === LANES) break;
+    if (members % (outs * LANES) === 0) range = members / outs;
+  }
+  const outs = members / range;
+  const groups = operation.geometry.groups * outs;
   // A chunk is a band of a large sample, or several small samples.
   const bands = Math.ceil(
     squares / Math.max(1, Math.floor(SQUARES / across)),
   );
   const band = Math.ceil(squares / bands);
   const total = batch * squares * across;
-  const parts = Math.max(1, Math.min(MOST_PARTS, Math.floor(total / PART)));
+  const parts = Math.max(
+    1,
+    Math.min(Math.ceil(MOST_PARTS / groups), Math.floor(total / PART)),
+  );
   const samples = Math.max(
     1,
     Math.min(
@@ -171,9 +195,10 @@ function planOf(scene: Scene, index: number): Plan {
   return {
     batch,
     groups,
-    x: side(image, channels[0], padding, 4),
-    dy: side(slopes, channels[1], [0, 0], 2),
-    rows: cutRows(channels[1]),
+    outs,
+    x: side(image, depth, padding, 4),
+    dy: side(slopes, range, [0, 0], 2),
+    rows: cutRows(range),
     squares,
     across,
     samples,
@@ -199,7 +224,8 @@ function bandSize({ x, dy, band, across }: Plan): number {
 
 /** Units: part, group; the last runs fastest. */
 function emitSums(f: FunctionBuilder, plan: Plan, operands: number): void {
-  const { batch, groups, x, dy, squares, across, samples, band, bands } = plan;
+  const { batch, groups, outs, x, dy, squares, across } = plan;
+  const { samples, band, bands } = plan;
   const [result, scratch, first, last] = [0, 1, 2, 3].map((i) =>
     f.parameter(operands + i)
   );
@@ -222,9 +248,17 @@ function emitSums(f: FunctionBuilder, plan: Plan, operands: number): void {
       const start = f.let(i32.mul(i32.rem_u(chunk, bands), band));
       const lines = f.let(i32.sub(i32.const(squares), start));
       f.lower(lines, band);
-      const place = { sample, count, start, lines, group, scratch };
-      transformSide(f, plan, x, f.parameter(0), seen, place);
-      transformSide(f, plan, dy, f.parameter(operands - 1), slopes, place);
+      const place = { sample, count, start, lines, scratch };
+      transformSide(f, plan, x, f.parameter(0), seen, {
+        ...place,
+        group: f.let(i32.div_u(group, outs)),
+        groups: groups / outs,
+      });
+      transformSide(f, plan, dy, f.parameter(operands - 1), slopes, {
+        ...place,
+        group,
+        groups,
+      });
       const all = f.let(i32.mul(i32.mul(count, lines), across));
       const resumed = f.let(i32.ne(chunk, firstChunk));
       multiplyPlaces(f, plan, seen, slopes, target, all, resumed);
@@ -238,18 +272,20 @@ interface Place {
   readonly count: Local<"i32">;
   readonly start: Local<"i32">;
   readonly lines: Local<"i32">;
+  /** The group of the side's channels, and how many there are. */
   readonly group: Local<"i32">;
+  readonly groups: number;
   readonly scratch: Local<"i32">;
 }
 
 /** Transforms all squares of a chunk: [place, square, channel]. */
 function transformSide(
   f: FunctionBuilder,
-  { groups, across }: Plan,
+  { across }: Plan,
   side: Side,
   from: Local<"i32">,
   to: Local<"i32">,
-  { sample, count, start, lines, group, scratch }: Place,
+  { sample, count, start, lines, group, groups, scratch }: Place,
 ): void {
   const { channels, height, width, stride } = side;
   const plane = height * width * FLOAT;

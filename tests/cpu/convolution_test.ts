@@ -59,7 +59,8 @@ const CASES: readonly Case[] = [
   [[1, 6, 8, 8], [9, 2, 3, 3], geometry(1, 1, 1, 3)],
   // Squares of positions, whole and cut off, of one band and of several.
   [[2, 8, 8, 8], [8, 8, 3, 3], geometry(1, 1)],
-  [[1, 9, 7, 7], [13, 9, 3, 3], geometry(1, 1)],
+  [[3, 9, 7, 7], [13, 9, 3, 3], geometry(1, 1)],
+  [[2, 144, 8, 8], [132, 144, 3, 3], geometry(1, 1)],
   [[1, 18, 16, 14], [10, 18, 3, 3], geometry(1, 0)],
   [[2, 11, 13, 30], [9, 11, 3, 3], geometry(1, 2)],
   [[3, 16, 6, 23], [32, 8, 3, 3], geometry(1, 1, 1, 2)],
