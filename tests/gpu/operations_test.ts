@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { GpuDevice } from "../../src/gpu/device.ts";
 import { schedule } from "../../src/gpu/schedule.ts";
-import { compile, DeviceState } from "../../src/program/mod.ts";
-import { add } from "../../src/tensor/mod.ts";
+import { compile, DeviceState, lower } from "../../src/program/mod.ts";
+import { add, matmul } from "../../src/tensor/mod.ts";
+import { assertAgrees, floatTensor } from "../devices/compare.ts";
 import { operationTests } from "../devices/operations.ts";
 import { productTests } from "../devices/products.ts";
 import { gpuTest } from "./on_gpu.ts";
@@ -17,8 +18,9 @@ productTests((name, run) =>
   })
 );
 
-// An invocation computes one element, or four where there are as many.
-for (const size of [65536 * 64 + 77, 4 * (65536 * 64 + 77)]) {
+// An invocation computes one element, or four where there are as many. The number
+// of workgroups, 65,537, is odd: it is no rectangle.
+for (const size of [65536 * 64 + 13, 4 * (65536 * 64 + 13)]) {
   gpuTest(
     `dispatches past 65,535 workgroups compute every element: ${size}`,
     async (device) => {
@@ -39,3 +41,19 @@ for (const size of [65536 * 64 + 77, 4 * (65536 * 64 + 77)]) {
     },
   );
 }
+
+gpuTest(
+  "products past 65,535 workgroups compute every matrix",
+  async (device) => {
+    const shape = [65537, 1, 1];
+    const tensors = {
+      products: matmul(floatTensor(shape), floatTensor(shape, 2)),
+    };
+    const { kernels } = schedule(
+      lower(new Map(Object.entries(tensors))),
+      device.limits,
+    );
+    assert(kernels[0].workgroups > 65535);
+    await assertAgrees(device, tensors, 1, "own");
+  },
+);
