@@ -130,6 +130,7 @@ export class Pool {
     words[Control.scratch] = this.#scratch;
     words[Control.scratchBytes] = this.#scratchBytes;
     Atomics.store(words, Control.failed, 0);
+    Atomics.store(words, Control.busy, 1);
     ready.forEach((thread, i) => {
       const mailbox = mailboxOf(thread);
       words[mailbox + Post.index] = i + 1;
@@ -149,6 +150,7 @@ export class Pool {
       program.key = key;
     }
     runCalls(program.calls, words, 0, threads, times);
+    Atomics.store(words, Control.busy, 0);
     return Atomics.load(words, Control.failed) === 0
       ? undefined
       : this.#failure();

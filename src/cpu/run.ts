@@ -30,6 +30,8 @@ export const Control = {
   scratchBytes: 515,
   /** Tells apart what the table has held. */
   version: 516,
+  /** 1 while a program runs. */
+  busy: 517,
   /** The workers' mailboxes and what is known of them, `stride` words each. */
   workers: 1024,
   stride: 16,
@@ -187,7 +189,7 @@ function meet(words: Int32Array, threads: number): void {
   Atomics.sub(words, Control.sleeping, 1);
 }
 
-/** Waits for a mailbox to fill; gives what is in it. */
+/** Waits for a mailbox to fill, and gives what is in it; closes it after a while. */
 export function waitForMail(
   words: Int32Array,
   mailbox: number,
@@ -198,8 +200,11 @@ export function waitForMail(
   for (let i = 0; i < SPINS && mail === empty; i++) {
     mail = Atomics.load(words, mailbox);
   }
-  if (mail === empty) {
+  while (mail === empty) {
     Atomics.wait(words, mailbox, empty, milliseconds);
+    mail = Atomics.load(words, mailbox);
+    // While a program runs without the worker, the next may need it.
+    if (mail !== empty || Atomics.load(words, Control.busy) !== 0) continue;
     // A mailbox that is closed is claimed by nobody.
     mail = Atomics.compareExchange(words, mailbox, empty, closed);
     if (mail === empty) return closed;
