@@ -79,7 +79,7 @@ export function argmaxKernel(scene: Scene, index: number): Kernel {
         ),
       );
       const search = () => {
-        const { width: { copies, lanes } } = nest;
+        const { width: { copies } } = nest;
         const largest: Local<"v128">[] = [], best: Local<"v128">[] = [];
         for (let copy = 0; copy < copies; copy++) {
           largest.push(f.local("v128"));
@@ -103,11 +103,9 @@ export function argmaxKernel(scene: Scene, index: number): Kernel {
         const open = (i: number): void =>
           i < along.length ? nest.loop(along[i], () => open(i + 1)) : look();
         open(0);
-        best.forEach((vector, copy) => {
-          const address = nest.addressOf(store);
-          if (lanes === 1) f.storeLane(address, vector, 0);
-          else f.store(address, vector, copy * 16);
-        });
+        best.forEach((indices, copy) =>
+          nest.write(store, indices, copy, "int")
+        );
       };
       units.emit(
         nest,

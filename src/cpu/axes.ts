@@ -153,6 +153,17 @@ export function cutUnits(
   };
 }
 
+/**
+ * The axis to run vectors along: the last one, where neighbours lie side by side,
+ * unless it is short and another is not.
+ */
+export function vectorAxis(axes: readonly Term[]): Term | undefined {
+  const last = axes[axes.length - 1];
+  return last === undefined || last.extent >= 8
+    ? last
+    : axes.findLast(({ extent }) => extent >= 8) ?? last;
+}
+
 /** How many vectors to compute at a time: fewer, the more values each has. */
 export function copiesFor(nest: Nest, extent: number): number {
   const values = nest.wideCount();

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { copiesFor, cutUnits, walkOver } from "./axes.ts";
+import { copiesFor, cutUnits, vectorAxis, walkOver } from "./axes.ts";
 import { i32, select } from "./expression.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
 import { mergeNest, Nest, nestKey, type NestSource } from "./nest.ts";
@@ -35,12 +35,18 @@ export function elementwiseKernel(
         node: values.compute(index, position.reshaped(specs[output].shape)),
       }));
       if (axes.length === 0) axes.push(values.places.axis(1));
-      return { values, axes, vector: axes[axes.length - 1], stores, roots: [] };
+      return { values, axes, vector: undefined, stores, roots: [] };
     },
   );
   mergeNest(source, () => true);
-  const { axes, values } = source;
-  const outer = axes.slice(0, -1), vector = axes[axes.length - 1];
+  const { values } = source;
+  const vector = vectorAxis(source.axes)!;
+  const outer = source.axes.filter((axis) => axis !== vector);
+  const nestSource: NestSource = {
+    ...source,
+    axes: [...outer, vector],
+    vector,
+  };
   const { extent } = vector;
   const flat = outer.length === 0;
   const whole = extent % 4 === 0;
@@ -48,13 +54,16 @@ export function elementwiseKernel(
   return {
     name: groupName(scene, indices),
     // Whole vectors in one long loop are the same function for all lengths.
-    key: nestKey(source, flat && whole && extent >= 32 ? vector : undefined),
+    key: nestKey(
+      nestSource,
+      flat && whole && extent >= 32 ? vector : undefined,
+    ),
     inputs: values.inputs,
     outputs: indices.map((number, i) => ({ number, spec: specs[i] })),
     units: flat ? Math.ceil(extent / 4) : units.count,
     scratch: 0,
     emit: (f) => {
-      const nest = new Nest(f, source);
+      const nest = new Nest(f, nestSource);
       const behind = values.inputs.length + indices.length;
       const first = f.parameter(behind + 1), last = f.parameter(behind + 2);
       nest.enter(0);

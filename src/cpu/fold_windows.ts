@@ -9,7 +9,7 @@
  * @module
  */
 
-import { walkOver } from "./axes.ts";
+import { vectorAxis, walkOver } from "./axes.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
 import { mergeNest } from "./nest.ts";
 import { combine, linearIndex, type Term } from "./places.ts";
@@ -62,7 +62,7 @@ export function foldWindowsKernel(scene: Scene, index: number): Kernel {
         values,
         kept,
         reduced: axes.filter(isReduced),
-        vector: kept[kept.length - 1],
+        vector: vectorAxis(kept)!,
         results: [{ join: { kind: "sum", dtype }, node, index: place }],
       };
     },

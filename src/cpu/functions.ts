@@ -26,6 +26,7 @@ const every = (number: number): Vector =>
 const bits = (number: number): Vector =>
   i32x4.const([number, number, number, number]);
 const SIGN = bits(0x80000000 | 0);
+const ROUND_BITS = bits(0x4b400000);
 
 /** c[0] + c[1] x + c[2] x^2 + ... */
 function polynomial(
@@ -51,15 +52,19 @@ const exponentialSeries = (first: number): number[] => {
   return series;
 };
 
+/** Adding it to a number rounds that to an integer, which its last bits then hold. */
+const ROUND = 1.5 * 2 ** 23;
+
 /** x = n ln 2 + r with whole n and |r| <= ln 2 / 2. */
 function reduce(f: FunctionBuilder, x: Vector) {
-  const n = f.let(f32x4.nearest(f32x4.mul(x, every(Math.LOG2E))));
+  const shifted = f.let(f32x4.madd(x, every(Math.LOG2E), every(ROUND)));
+  const n = f.let(f32x4.sub(shifted, every(ROUND)));
   // The first part of ln 2 has nine bits, so that its multiples are exact.
   const coarse = f32x4.nmadd(n, every(0.693359375), x);
   const r = f.let(
     f32x4.nmadd(n, every(Math.LN2 - 0.693359375), coarse),
   );
-  return { n: f.let(i32x4.trunc_sat_f32x4_s(n)), r };
+  return { n: f.let(i32x4.sub(shifted, ROUND_BITS)), r };
 }
 
 /** 2 to the power of integers within the range of normal numbers. */
@@ -68,8 +73,8 @@ const powerOfTwo = (n: Vector): Vector =>
 
 /** e^x. */
 export function exponential(f: FunctionBuilder, x: Vector): Vector {
-  // Beyond these bounds the result is infinity or 0; min and max keep NaN.
-  const held = f.let(f32x4.max(f32x4.min(x, every(89)), every(-104)));
+  // Beyond these bounds the result is infinity or 0. A NaN is kept.
+  const held = f.let(f32x4.pmax(f32x4.pmin(x, every(89)), every(-104)));
   const { n, r } = reduce(f, held);
   const p = polynomial(f, r, exponentialSeries(0));
   // In two factors, neither of which leaves the range.
@@ -128,7 +133,7 @@ export function logarithm(f: FunctionBuilder, x: Vector): Vector {
 /** tanh x = E / (E + 2) with E = e^2x - 1, which loses nothing near 0. */
 export function tangent(f: FunctionBuilder, x: Vector): Vector {
   const twice = f.let(
-    f32x4.min(f32x4.mul(f32x4.abs(x), every(2)), every(20)),
+    f32x4.pmin(f32x4.mul(f32x4.abs(x), every(2)), every(20)),
   );
   const { n, r } = reduce(f, twice);
   const small = f32x4.madd(
@@ -170,7 +175,7 @@ export function errorFunction(f: FunctionBuilder, x: Vector): Vector {
   const near = f.let(
     f32x4.madd(polynomial(f, square, ERF_SERIES), x, x),
   );
-  const held = f.let(f32x4.min(size, every(4)));
+  const held = f.let(f32x4.pmin(size, every(4)));
   const complement = exponential(f, polynomial(f, held, LOG_ERFC));
   const far = v128.or(
     f32x4.sub(every(1), complement),

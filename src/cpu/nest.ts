@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { DType } from "../tensor/value.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import {
   type Expression,
@@ -250,25 +251,31 @@ export class Nest {
 
   /** Writes the results at this point. */
   store(): void {
-    const { lanes, copies } = this.#width;
     for (const store of this.#source.stores) {
-      const address = this.#addresses.get(store)!;
-      const step = this.#stepOf(store.index) * 4;
-      for (let copy = 0; copy < copies; copy++) {
-        const value = storedForm(
-          this.value(store.node, copy),
-          store.node.dtype,
-        );
-        const offset = copy * 4 * step;
-        if (lanes === 1) this.f.storeLane(address, value, 0, offset);
-        else this.f.store(address, value, offset);
+      for (let copy = 0; copy < this.#width.copies; copy++) {
+        this.write(store, this.value(store.node, copy), copy);
       }
     }
   }
 
-  /** Address of an output at this point, for results that are stored otherwise. */
-  addressOf(store: Store): Expression<"i32"> {
-    return this.#addresses.get(store)!;
+  /** Writes a vector, or the first lane of it, to where a result goes. */
+  write(
+    store: Store,
+    value: Expression<"v128">,
+    copy = 0,
+    dtype: DType = store.node.dtype,
+  ): void {
+    const address = this.#addresses.get(store)!;
+    const step = this.#stepOf(store.index) * 4;
+    const offset = copy * 4 * step;
+    const vector = this.f.let(storedForm(value, dtype));
+    if (step === 4 && this.#width.lanes === 4) {
+      this.f.store(address, vector, offset);
+      return;
+    }
+    for (let lane = 0; lane < this.#width.lanes; lane++) {
+      this.f.storeLane(address, vector, lane, offset + lane * step);
+    }
   }
 
   /** How far apart neighbours of the vector axis are; undefined where it varies. */

@@ -123,7 +123,7 @@ export class Places {
   }
 
   /**
-   * Quotient and remainder of an index that is at least 0.
+   * Quotient, rounded down, and remainder of an index.
    *
    * @throws {SplitRequest} If an axis should be split, so that neither has to be
    * computed.
@@ -146,26 +146,26 @@ export class Places {
       terms: rests,
     };
     if (rangeOf(rest)[1] < by) return [quotient, rest];
-    for (const [term, multiple] of index.terms) {
-      if (term.computed || multiple <= 0 || by % multiple !== 0) continue;
+    for (const [term, multiple] of rest.terms) {
+      if (term.computed || by % multiple !== 0) continue;
       const inner = by / multiple;
       if (inner > 1 && inner < term.extent && term.extent % inner === 0) {
         throw new SplitRequest(term, inner);
       }
     }
-    const key = `${indexKey(index)}/${by}`;
-    const most = rangeOf(index)[1];
-    const whole = this.compute(Math.floor(most / by) + 1, {
-      from: [index],
+    const key = `${indexKey(rest)}/${by}`;
+    const most = rangeOf(rest)[1];
+    const more = this.compute(Math.floor(most / by) + 1, {
+      from: [rest],
       text: `/${by}`,
       emit: ([x]) => i32.div_u(x, by),
     }, key);
     const left = this.compute(by, {
-      from: [combine([[index, 1], [whole, -by]])],
+      from: [combine([[rest, 1], [more, -by]])],
       text: "rest",
       emit: ([x]) => x,
     }, `${key} rest`);
-    return [whole, left];
+    return [combine([[quotient, 1], [more, 1]]), left];
   }
 
   /** An index held within 0 and below an extent. */

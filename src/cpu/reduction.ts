@@ -16,7 +16,7 @@ import { type Run, runsOf } from "../program/groups.ts";
 import type { Instruction } from "../program/program.ts";
 import { type DType, sizeOf } from "../tensor/value.ts";
 import type { FunctionBuilder } from "./assembler.ts";
-import { copiesFor, cutUnits, walkOver } from "./axes.ts";
+import { copiesFor, cutUnits, vectorAxis, walkOver } from "./axes.ts";
 import { groupName } from "./elementwise.ts";
 import {
   type Expression,
@@ -197,10 +197,7 @@ function sourceOf(
     kept = merged.axes.filter((axis) => !isReduced(axis));
     reduced = merged.axes.filter(isReduced);
     if (merged.axes.length === 0) kept.push(values.places.axis(1));
-    const last = merged.axes[merged.axes.length - 1] ?? kept[0];
-    const wide = kept[kept.length - 1];
-    // A short last axis is better walked along than across.
-    const vector = isLong(last) || !wide || !isLong(wide) ? last : wide;
+    const vector = vectorAxis(merged.axes) ?? kept[0];
     let part: ReductionSource["part"];
     let index = place;
     if (parts > 1) {
@@ -223,8 +220,6 @@ function sourceOf(
     };
   });
 }
-
-const isLong = ({ extent }: Term): boolean => extent >= 8;
 
 /** The kernel of a reduction. */
 export function reductionKernel(
@@ -436,9 +431,7 @@ function reduceAlong(
       },
     );
   });
-  stores.forEach((store, i) => {
-    f.storeLane(nest.addressOf(store), totals[i].all(), 0);
-  });
+  stores.forEach((store, i) => nest.write(store, totals[i].all()));
 }
 
 /** Reduces across the axis of the vectors: each lane is a result. */
@@ -476,10 +469,6 @@ function reduceAcross(
     if (!innermost) { for (const total of totals) total.flush(); }
   });
   stores.forEach((store, i) => {
-    const address = nest.addressOf(store);
-    totals[i].totals.forEach((total, copy) => {
-      if (width.lanes === 1) f.storeLane(address, total, 0);
-      else f.store(address, total, copy * 16);
-    });
+    totals[i].totals.forEach((total, copy) => nest.write(store, total, copy));
   });
 }

@@ -359,8 +359,7 @@ export class Values {
     const reach = (extent - 1) * step + 1;
     const conditions = this.within(index, reach);
     if (step === 1) return { at: index, conditions };
-    const held = this.places.clamp(index, reach);
-    const [at, rest] = this.places.divide(held, step);
+    const [at, rest] = this.places.divide(index, step);
     return { at, conditions: [...conditions, ...this.within(rest, 1)] };
   }
 
