@@ -303,31 +303,47 @@ export class CpuExecutable implements Executable {
   }
 }
 
-/** Where the results of kernels lie, but for those that lie where state does. */
+/**
+ * Where the results of kernels lie, but for those that lie where state does. A
+ * result takes the place of one that it is computed from element by element, where
+ * that is not needed any more: what is in the caches then is used again.
+ */
 function planSteps(
   kept: ReadonlySet<number>,
   steps: readonly Step[],
   inPlace: ReadonlyMap<number, number>,
 ): { bytes: number; offsets: ReadonlyMap<number, number> } {
+  const lastRead = new Map<number, number>();
+  steps.forEach(({ kernel }, k) => {
+    for (const input of kernel.inputs) lastRead.set(input, k);
+  });
   const order = new Map<number, number>();
-  const placed: Placed[] = [];
-  for (const { kernel: { outputs, inputs } } of steps) {
-    const own = outputs.filter(({ number }) => !inPlace.has(number));
-    const first = placed.length;
-    for (const { number, spec } of own) {
-      order.set(number, placed.length);
-      placed.push({ bytes: bytesOf(spec), reads: [], kept: kept.has(number) });
+  const placed: (Placed & { kept: boolean })[] = [];
+  steps.forEach(({ kernel: { outputs, inputs }, aligned }, k) => {
+    const free = new Set(
+      aligned.filter((i) =>
+        order.has(i) && lastRead.get(i) === k && !kept.has(i)
+      ),
+    );
+    const places: number[] = [];
+    for (const { number, spec } of outputs) {
+      if (inPlace.has(number)) continue;
+      const bytes = bytesOf(spec);
+      const over = [...free].find((i) => placed[order.get(i)!].bytes === bytes);
+      let place = placed.length;
+      if (over === undefined) placed.push({ bytes, reads: [], kept: false });
+      else {
+        place = order.get(over)!;
+        free.delete(over);
+      }
+      if (kept.has(number)) placed[place].kept = true;
+      order.set(number, place);
+      places.push(place);
     }
     // Only when all of them have a place is what the kernel reads free again.
-    placed.push({
-      bytes: 0,
-      reads: [
-        ...inputs.flatMap((i) => order.get(i) ?? []),
-        ...own.map((_, i) => first + i),
-      ],
-      kept: false,
-    });
-  }
+    const reads = inputs.flatMap((i) => order.get(i) ?? []);
+    placed.push({ bytes: 0, reads: [...reads, ...places], kept: false });
+  });
   const { bytes, offsets } = placeResults(placed);
   return {
     bytes,

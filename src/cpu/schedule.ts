@@ -7,6 +7,7 @@
 
 import { workOf } from "../program/costs.ts";
 import { fuse, isTable } from "../program/fusion.ts";
+import { CONTRACTIONS, REDUCTIONS } from "../program/groups.ts";
 import type { Instruction, Program } from "../program/program.ts";
 import { sizeOf } from "../tensor/value.ts";
 import { argmaxKernel } from "./argmax.ts";
@@ -34,6 +35,8 @@ export interface Step {
   readonly shared: boolean;
   /** The results of its group. */
   readonly results: readonly number[];
+  /** What it reads that a result may be written over: element i for element i. */
+  readonly aligned: readonly number[];
 }
 
 /** A program as kernels. */
@@ -79,11 +82,12 @@ export function schedule(
       );
       if (!ready) continue;
       waiting.delete(check);
-      steps.push({ kernel: check.kernel, shared: false, results: [] });
+      const { kernel } = check;
+      steps.push({ kernel, shared: false, results: [], aligned: [] });
     }
   };
   look();
-  for (const { results } of groups) {
+  for (const { results, reads } of groups) {
     const { flops, bytes } = workOf(
       instructions,
       stored,
@@ -93,7 +97,10 @@ export function schedule(
     const worth = Math.max(flops / FLOPS, bytes / BYTES) > WORTH_SHARING;
     for (const kernel of kernelsOf(scene, results)) {
       const shared = worth && kernel.units > 1;
-      steps.push({ kernel, shared, results });
+      const { kind } = instructions[results[0]].operation;
+      const alone = CONTRACTIONS.has(kind) || REDUCTIONS.has(kind);
+      const aligned = kernel.inputs.filter((i) => !alone && reads.get(i));
+      steps.push({ kernel, shared, results, aligned });
     }
     for (const result of results) computed.add(result);
     if (waiting.size > 0) look();
