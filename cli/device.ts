@@ -49,7 +49,7 @@ export async function openDevice(
   if (!listener) return { device, title };
   if (!device.profiled) {
     throw new UsageError(
-      `--profile needs a device that can time its kernels, and ${title} cannot: --device reference can`,
+      `--profile needs a device that can time its kernels, and ${title} cannot: --device cpu and --device reference can`,
     );
   }
   return { device: device.profiled(listener), title };

@@ -5,7 +5,7 @@
  */
 
 import { writeFileAtomically } from "../src/io/mod.ts";
-import type { KernelTotal, Profile } from "../src/program/mod.ts";
+import type { KernelRuns, KernelTotal, Profile } from "../src/program/mod.ts";
 
 /** Kernels that the table shows. */
 const ROWS = 25;
@@ -14,7 +14,7 @@ const ROWS = 25;
 const OPERATIONS = 6;
 
 const share = (part: number, all: number): string =>
-  `${(100 * part / all).toFixed(1)} %`;
+  all > 0 ? `${(100 * part / all).toFixed(1)} %` : "?";
 
 const whole = (number: number): string =>
   Math.round(number).toLocaleString("en-US");
@@ -22,6 +22,7 @@ const whole = (number: number): string =>
 /** A number of at least 0 that is read at a glance: three digits, or all before the point. */
 function digits(number: number): string {
   if (number === 0) return "0";
+  if (!Number.isFinite(number)) return "?";
   if (number >= 1000) return whole(number);
   const places = 2 - Math.floor(Math.log10(number));
   return number.toFixed(Math.max(0, Math.min(places, 3)));
@@ -33,9 +34,9 @@ function sharesByOperation(
   all: number,
 ): string {
   const sums = new Map<string, number>();
-  for (const { name, milliseconds } of totals) {
+  for (const { name, later } of totals) {
     const operation = name.replace(/ \w+\[.*$/, "");
-    sums.set(operation, (sums.get(operation) ?? 0) + milliseconds);
+    sums.set(operation, (sums.get(operation) ?? 0) + later.milliseconds);
   }
   return [...sums].sort(([, a], [, b]) => b - a).slice(0, OPERATIONS).map((
     [operation, milliseconds],
@@ -54,7 +55,8 @@ function columns(rows: readonly (readonly string[])[]): string[] {
 }
 
 /**
- * The kernels of a profile, the longest first.
+ * The kernels of a profile, the longest first. What a kernel took when it first ran
+ * has a column of its own, since drivers compile then, and counts nowhere else.
  *
  * @param profile The profile.
  * @param rows How many kernels are shown; what the others took is one more row.
@@ -62,50 +64,51 @@ function columns(rows: readonly (readonly string[])[]): string[] {
  */
 export function profileTable(profile: Profile, rows: number = ROWS): string {
   const totals = profile.totals();
-  const all = profile.milliseconds;
-  const cells = (count: number, milliseconds: number, longest: number) => [
-    digits(milliseconds),
-    share(milliseconds, all),
-    whole(count),
-    digits(milliseconds / count),
-    digits(longest),
+  const { milliseconds, firstMilliseconds, span } = profile;
+  const all = milliseconds - firstMilliseconds;
+  const cells = ({ first, later }: Pick<KernelTotal, "first" | "later">) => [
+    digits(later.milliseconds),
+    share(later.milliseconds, all),
+    whole(later.count),
+    digits(later.milliseconds / later.count),
+    digits(first.milliseconds),
   ];
-  const rate = (amount: number, milliseconds: number): string =>
-    milliseconds > 0 ? digits(amount / milliseconds / 1e6) : "?";
   const table = [
-    ["total ms", "share", "count", "mean ms", "longest"]
+    ["total ms", "share", "count", "mean ms", "first ms"]
       .concat("GFLOP/s", "GB/s", "kernel"),
     ...totals.slice(0, rows).map((total) => {
-      const { name, operations, count, milliseconds, longest } = total;
+      const { name, operations, flops, bytes, later } = total;
+      const rate = (amount: number): string =>
+        digits(amount * later.count / later.milliseconds / 1e6);
       const others = operations.filter((kind) => !name.startsWith(`${kind} `));
       return [
-        ...cells(count, milliseconds, longest),
-        rate(total.flops * count, milliseconds),
-        rate(total.bytes * count, milliseconds),
+        ...cells(total),
+        rate(flops),
+        rate(bytes),
         others.length === 0 ? name : `${name} with ${others.join(", ")}`,
       ];
     }),
   ];
   const rest = totals.slice(rows);
   if (rest.length > 0) {
-    let count = 0, milliseconds = 0, longest = 0;
-    for (const total of rest) {
-      count += total.count;
-      milliseconds += total.milliseconds;
-      longest = Math.max(longest, total.longest);
-    }
-    const name = `${rest.length} other kernels`;
-    table.push([...cells(count, milliseconds, longest), "", "", name]);
+    const sum = (when: "first" | "later"): KernelRuns => ({
+      count: rest.reduce((n, total) => n + total[when].count, 0),
+      milliseconds: rest.reduce((n, total) => n + total[when].milliseconds, 0),
+    });
+    const others = { first: sum("first"), later: sum("later") };
+    table.push([...cells(others), "", "", `${rest.length} other kernels`]);
   }
-  const between = Math.max(0, profile.span - all);
+  const between = Math.max(0, span - milliseconds);
   return [
     ...columns(table),
     `Most of it by operation: ${sharesByOperation(totals, all)}`,
     `${whole(profile.count)} kernels in ${
       whole(profile.runs)
-    } runs of programs took ${digits(all)} ms, and ${
+    } runs of programs took ${digits(milliseconds)} ms, ${
+      digits(firstMilliseconds)
+    } of them the first runs, which are left out above; ${
       digits(between)
-    } ms passed between them`,
+    } ms passed between kernels`,
   ].join("\n");
 }
 

@@ -12,7 +12,7 @@ import { GpuError } from "./error.ts";
 import { GpuExecutable } from "./executable.ts";
 import { encode, GpuMemory, type Place } from "./memory.ts";
 import type { GpuClock } from "./profile.ts";
-import { describeState } from "./room.ts";
+import { describeState, show } from "./room.ts";
 import type { Kernel } from "./wgsl.ts";
 
 /** Everything that can go wrong in a call. */
@@ -126,11 +126,15 @@ export class GpuDevice implements Device {
     const { maxBufferSize } = this.limits;
     if (size > maxBufferSize) {
       throw new GpuError(
-        `Cannot allocate ${what}: ${size} bytes are needed, adapter ${this.adapter.name} allows ${maxBufferSize} in one buffer${needs()}${LESS}`,
+        `Cannot allocate ${what}: ${
+          show(size)
+        } bytes are needed, adapter ${this.adapter.name} allows ${
+          show(maxBufferSize)
+        } in one buffer${needs()}${LESS}`,
       );
     }
     return this.guard(
-      `allocate ${what}, ${size} bytes`,
+      `allocate ${what}, ${show(size)} bytes`,
       () =>
         this.gpu.createBuffer({
           label: what,
@@ -145,7 +149,7 @@ export class GpuDevice implements Device {
   /** A buffer that the host can read. */
   staging(size: number): GPUBuffer {
     return this.guard(
-      `allocate ${size} bytes to read back`,
+      `allocate ${show(size)} bytes to read back`,
       () =>
         this.gpu.createBuffer({
           size: Math.max(size, 4),

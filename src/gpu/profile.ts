@@ -12,7 +12,6 @@ import type {
   ProfiledKernel,
   ProfileListener,
 } from "../program/profile.ts";
-import { sizeOf } from "../tensor/value.ts";
 import type { GpuDevice } from "./device.ts";
 import { ELEMENT_BYTES } from "./memory.ts";
 import type { Schedule } from "./schedule.ts";
@@ -190,48 +189,23 @@ export async function measureClock(
 
 /** What the kernels of a program do, for its profile. */
 export function profiledKernels(
-  { instructions, stored, kernels }: Schedule,
+  { instructions, stored, kernels, groups, bytesOf }: Schedule,
 ): ProfiledKernel[] {
-  // Numbers past the instructions are of results between two kernels of a group.
-  const between = new Map(
-    kernels.flatMap(({ results }) =>
-      results.filter(({ number }) => number >= instructions.length).map((
-        { number, spec },
-      ) => [number, sizeOf(spec.shape)] as const)
-    ),
-  );
-  const elements = (numbers: readonly number[]): number =>
-    numbers.reduce(
-      (sum, i) => sum + (between.get(i) ?? sizeOf(instructions[i].shape)),
-      0,
-    );
-  // A kernel that reads nothing else joins parts of what its results are.
-  const joins = (inputs: readonly number[]): boolean =>
-    inputs.length > 0 && inputs.every((i) => between.has(i));
-  const wholes = new Map(
-    kernels.flatMap(({ inputs, results }) =>
-      joins(inputs) ? inputs.map((i, k) => [i, results[k].number] as const) : []
-    ),
-  );
-  return kernels.map(({ name, inputs, results }) => {
+  const total = (numbers: readonly number[]): number =>
+    numbers.reduce((sum, number) => sum + bytesOf(number), 0);
+  return kernels.map(({ name, role, inputs, results }, k) => {
     const numbers = results.map(({ number }) => number);
-    const moved = (elements(inputs) + elements(numbers)) * ELEMENT_BYTES;
-    if (joins(inputs)) {
-      return { name, operations: [], flops: elements(inputs), bytes: moved };
+    const moved = total(inputs) + total(numbers);
+    if (role !== undefined) {
+      // What is prepared is moved, what is joined is added up.
+      const flops = role === "joins" ? total(inputs) / ELEMENT_BYTES : 0;
+      return { name, operations: [], flops, bytes: moved };
     }
-    const whole = numbers.map((number) => wholes.get(number) ?? number);
-    // What only prepares another kernel's work has no arithmetic of the program.
-    if (whole.some((number) => between.has(number))) {
-      return { name, operations: [], flops: 0, bytes: moved };
-    }
-    const { flops, bytes, operations } = workOf(
-      instructions,
-      stored,
-      whole,
-      () => ELEMENT_BYTES,
+    const work = workOf(instructions, stored, groups[k], () => ELEMENT_BYTES);
+    // Numbers past the instructions are of results between kernels.
+    const between = [...inputs, ...numbers].some((i) =>
+      i >= instructions.length
     );
-    const more = elements(numbers) - elements(whole) +
-      elements(inputs.filter((i) => between.has(i)));
-    return { name, operations, flops, bytes: bytes + more * ELEMENT_BYTES };
+    return { name, ...work, bytes: between ? moved : work.bytes };
   });
 }

@@ -235,6 +235,7 @@ ${totals.map((_, i) => `  result${i}[group] = shared${i}[0];`).join("\n")}
     whole,
     assembleGroup({
       name: `parts of ${groupName(scene, indices)}`,
+      role: "joins",
       inputs: targets.map((number, i) => ({ number, type: written[i] })),
       results: totals.map(({ index }, i) => ({
         number: index,

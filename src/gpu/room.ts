@@ -40,7 +40,8 @@ export interface Needs {
   readonly tensors: readonly Tensor[];
 }
 
-const show = (bytes: number): string => bytes.toLocaleString("en-US");
+/** A number of bytes, or of anything, as errors show it. */
+export const show = (count: number): string => count.toLocaleString("en-US");
 
 const total = (tensors: readonly Tensor[]): number =>
   tensors.reduce((sum, { bytes }) => sum + bytes, 0);

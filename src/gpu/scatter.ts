@@ -32,6 +32,7 @@ export function scatterKernels(scene: Scene, index: number): Kernel[] {
   return [
     assemble({
       name: `places of ${nameOf(instruction)}`,
+      role: "prepares",
       inputs: [{ number: indices, type: "i32" }],
       output: sorted,
       spec: { shape: [count + owners + 1], dtype: "int" },

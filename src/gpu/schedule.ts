@@ -37,6 +37,8 @@ export interface Schedule {
   readonly inPlace: ReadonlyMap<number, number>;
   /** The kernels, in the order in which they run. */
   readonly kernels: readonly Kernel[];
+  /** For each kernel, the instructions whose numbers it helps to compute. */
+  readonly groups: readonly (readonly number[])[];
   /** Size of an instruction's numbers, or of a result between two kernels. */
   readonly bytesOf: (number: number) => number;
 }
@@ -93,7 +95,11 @@ function kernelsFor(
   const { instructions, stored, outputs, inPlace, groups } = fused;
   let numbers = instructions.length;
   const scene: Scene = { ...fused, software, scratch: () => numbers++ };
-  const kernels = groups.flatMap(({ results }) => kernelsOf(scene, results));
+  const written = groups.map(({ results }) => ({
+    results,
+    kernels: kernelsOf(scene, results),
+  }));
+  const kernels = written.flatMap(({ kernels }) => kernels);
   const scratch = new Map(
     kernels.flatMap(({ results }) => results)
       .map(({ number, spec }) => [number, spec]),
@@ -104,6 +110,9 @@ function kernelsFor(
     outputs,
     inPlace,
     kernels,
+    groups: written.flatMap(({ results, kernels }) =>
+      kernels.map(() => results)
+    ),
     bytesOf: (number) => bytesOf(instructions[number] ?? scratch.get(number)!),
   };
 }

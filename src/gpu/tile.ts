@@ -226,6 +226,7 @@ export function joinParts(
   const size = sizeOf(instruction.shape);
   return assemble({
     name: `parts of ${nameOf(instruction)}`,
+    role: "joins",
     inputs: [{ number: from, type: "f32" }],
     output: to,
     spec: instruction,

@@ -40,7 +40,12 @@ export interface Kernel {
   readonly clear: boolean;
   /** Whether it raises flags: for an index outside its table. */
   readonly flags: boolean;
+  /** What it is to the others of its group; by default it does their arithmetic. */
+  readonly role?: Role;
 }
+
+/** A kernel that only prepares what another reads, or joins what another left in parts. */
+export type Role = "prepares" | "joins";
 
 /**
  * How a kernel's work is cut up: into single invocations, numbered by `at`; or
@@ -88,6 +93,7 @@ interface Body {
   readonly body: string;
   readonly clear?: boolean;
   readonly flags?: boolean;
+  readonly role?: Role;
 }
 
 /** The WGSL type of an element; a bool is stored as 0 or 1. */
@@ -154,6 +160,7 @@ ${source.body}
     workgroups,
     clear: source.clear ?? false,
     flags,
+    role: source.role,
   };
 }
 

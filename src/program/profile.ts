@@ -30,14 +30,20 @@ export interface KernelTime {
  */
 export type ProfileListener = (times: readonly KernelTime[]) => void;
 
-/** All runs of kernels of one name and work. */
-export interface KernelTotal extends ProfiledKernel {
+/** How often kernels ran, and what they took. */
+export interface KernelRuns {
   /** How often they ran. */
   readonly count: number;
   /** What they took together. */
   readonly milliseconds: number;
-  /** What the longest of them took: often the first, for which drivers compile. */
-  readonly longest: number;
+}
+
+/** All runs of kernels of one name and work. */
+export interface KernelTotal extends ProfiledKernel {
+  /** The first run of each, in which drivers compile. */
+  readonly first: KernelRuns;
+  /** All others. */
+  readonly later: KernelRuns;
 }
 
 /** An event of the Trace Event Format; times in microseconds. */
@@ -83,30 +89,23 @@ const MOST_TRACED = 100_000;
  * const device = referenceDevice.profiled!((times) => profile.record(times));
  * const x = add(fill([64, 64], 1), fill([64, 1], 2));
  * await evaluate(matmul(x, x), device);
- * const totals = profile.totals(); // the longest first
+ * const totals = profile.totals();
  * const product = totals.find(({ name }) => name === "matmul float[64, 64]")!;
  * assertEquals(product.flops, 2 * 64 ** 3);
- * assert(product.milliseconds > 0);
+ * assert(product.first.milliseconds > 0);
  * ```
  */
 export class Profile {
   readonly #mostTraced: number;
-  readonly #totals = new Map<
-    string,
-    {
-      kernel: ProfiledKernel;
-      count: number;
-      milliseconds: number;
-      longest: number;
-    }
-  >();
-  readonly #keys = new WeakMap<ProfiledKernel, string>();
+  readonly #totals = new Map<string, KernelTotal>();
+  readonly #seen = new WeakSet<ProfiledKernel>();
   readonly #traced: (readonly KernelTime[])[] = [];
   #tracedKernels = 0;
   #full = false;
   #runs = 0;
   #count = 0;
   #milliseconds = 0;
+  #firstMilliseconds = 0;
   #span = 0;
 
   /**
@@ -138,6 +137,11 @@ export class Profile {
     return this.#milliseconds;
   }
 
+  /** What the first run of each kernel took: a part of it. */
+  get firstMilliseconds(): number {
+    return this.#firstMilliseconds;
+  }
+
   /** What the programs took from the start of the first kernel to the end of the last. */
   get span(): number {
     return this.#span;
@@ -156,16 +160,10 @@ export class Profile {
       this.#count++;
       this.#milliseconds += milliseconds;
       end = Math.max(end, start + milliseconds);
-      const key = this.#key(kernel);
-      const total = this.#totals.get(key);
-      if (total) {
-        total.count++;
-        total.milliseconds += milliseconds;
-        total.longest = Math.max(total.longest, milliseconds);
-      } else {
-        const longest = milliseconds;
-        this.#totals.set(key, { kernel, count: 1, milliseconds, longest });
-      }
+      const first = !this.#seen.has(kernel);
+      this.#seen.add(kernel);
+      if (first) this.#firstMilliseconds += milliseconds;
+      this.#add(kernel, first ? "first" : "later", milliseconds);
     }
     this.#span += end - times[0].start;
     this.#full ||= this.#tracedKernels + times.length > this.#mostTraced;
@@ -177,13 +175,13 @@ export class Profile {
   /**
    * The kernels, those of one name and work together.
    *
-   * @returns Their totals, the longest first.
+   * @returns Their totals: what took longest, first runs left out, comes first.
    */
   totals(): KernelTotal[] {
-    return [...this.#totals.values()].map(({ kernel, ...total }) => ({
-      ...kernel,
-      ...total,
-    })).sort((a, b) => b.milliseconds - a.milliseconds);
+    return [...this.#totals.values()].sort((a, b) =>
+      b.later.milliseconds - a.later.milliseconds ||
+      b.first.milliseconds - a.first.milliseconds
+    );
   }
 
   /**
@@ -248,14 +246,20 @@ export class Profile {
     return { traceEvents, displayTimeUnit: "ms" };
   }
 
-  /** A text that kernels of one name and work share. */
-  #key(kernel: ProfiledKernel): string {
-    let key = this.#keys.get(kernel);
-    if (key === undefined) {
-      const { name, flops, bytes, operations } = kernel;
-      key = `${name}|${flops}|${bytes}|${operations}`;
-      this.#keys.set(kernel, key);
-    }
-    return key;
+  #add(
+    kernel: ProfiledKernel,
+    when: "first" | "later",
+    milliseconds: number,
+  ): void {
+    const { name, flops, bytes, operations } = kernel;
+    const key = `${name}|${flops}|${bytes}|${operations}`;
+    const none = { count: 0, milliseconds: 0 };
+    const total = this.#totals.get(key) ??
+      { ...kernel, first: none, later: none };
+    const runs = {
+      count: total[when].count + 1,
+      milliseconds: total[when].milliseconds + milliseconds,
+    };
+    this.#totals.set(key, { ...total, [when]: runs });
   }
 }

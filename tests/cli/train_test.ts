@@ -175,7 +175,7 @@ Deno.test("train --profile shows what kernels took, and leaves a trace beside th
     assertEquals([result.code, result.err], [0, ""]);
     assertMatch(
       result.out,
-      /^ *total ms +share +count +mean ms +longest +GFLOP\/s +GB\/s +kernel$/m,
+      /^ *total ms +share +count +mean ms +first ms +GFLOP\/s +GB\/s +kernel$/m,
     );
     assertMatch(result.out, /% .* matmul float\[16, 3\]$/m);
     assertStringIncludes(result.out, `A trace of all of them is in ${out}/`);

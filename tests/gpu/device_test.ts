@@ -209,6 +209,7 @@ gpuTest("a dispatch past the limits is refused by name", (device) => {
     outputs: new Map(),
     inPlace: new Map(),
     kernels: [kernel],
+    groups: [[]],
     bytesOf: () => 4,
   };
   const error = assertThrows(

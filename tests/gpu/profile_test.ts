@@ -10,6 +10,7 @@ import {
   compile,
   type Device,
   DeviceState,
+  flopsOf,
   lower,
   Profile,
 } from "../../src/program/mod.ts";
@@ -25,6 +26,7 @@ import {
   type Tensor,
 } from "../../src/tensor/mod.ts";
 import { floats, floatTensor } from "../devices/compare.ts";
+import { trainingStep } from "../program/training_step.ts";
 import { gpuTest } from "./on_gpu.ts";
 
 /** A device of its own with timestamps, and its profile; nothing where it has none. */
@@ -78,9 +80,10 @@ gpuTest(
     const product = profile.totals().find(({ name }) =>
       name === "matmul float[64, 64]"
     )!;
-    assertEquals([product.count, product.flops], [3, 2 * 64 ** 3]);
-    for (const { name, milliseconds } of profile.totals()) {
-      assert(milliseconds > 0, name);
+    assertEquals(product.flops, 2 * 64 ** 3);
+    assertEquals([product.first.count, product.later.count], [1, 2]);
+    for (const { name, first, later } of profile.totals()) {
+      assert(first.milliseconds > 0 && later.milliseconds > 0, name);
     }
     // Kernels of a run come one after another, and runs too.
     let last = -Infinity;
@@ -136,7 +139,7 @@ gpuTest(
     }
     await evaluate(x, device);
     assert(profile.count > 2048, `${profile.count}`);
-    for (const { milliseconds } of profile.totals()) assert(milliseconds > 0);
+    for (const { first } of profile.totals()) assert(first.milliseconds > 0);
     const starts = profile.trace("").traceEvents.filter(({ ph, tid }) =>
       ph === "X" && tid === 2
     ).map(({ ts }) => ts!);
@@ -199,4 +202,39 @@ Deno.test("profiledKernels counts a scatter-add where it is made, not where it i
   // Rows and places are read, the table is written, and what was prepared is read.
   const bytes = 4 * (200 + 40 + 55);
   assert(last.bytes >= bytes && last.bytes <= bytes + 4 * 100, `${last.bytes}`);
+});
+
+Deno.test("profiledKernels counts every product and convolution of a training step once", () => {
+  const { program } = trainingStep("resnet8", 4);
+  for (const software of [false, true]) {
+    const scheduled = schedule(program, undefined, undefined, software);
+    const { instructions } = scheduled;
+    const kernels = profiledKernels(scheduled);
+    assertEquals(kernels.length, scheduled.kernels.length);
+    for (const { name, flops, bytes } of kernels) {
+      assert(flops >= 0 && bytes > 0, name);
+    }
+    const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0);
+    for (
+      const kind of ["matmul", "conv", "conv-input-gradient"].concat(
+        "conv-kernel-gradient",
+      )
+    ) {
+      const expected = sum(
+        instructions.flatMap(({ operation }, i) =>
+          operation.kind === kind ? [flopsOf(instructions, i)] : []
+        ),
+      );
+      const counted = sum(
+        kernels.filter(({ operations }) => operations.includes(kind))
+          .map(({ flops }) => flops),
+      );
+      // What is fused into a kernel is counted there as well: it is much less.
+      assert(expected > 0, kind);
+      assert(
+        counted >= expected && counted < 1.2 * expected,
+        `${kind}: ${counted}, expected ${expected}`,
+      );
+    }
+  }
 });

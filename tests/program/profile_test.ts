@@ -15,7 +15,7 @@ const kernel = (name: string, flops = 10) => ({
   operations: ["add"],
 });
 
-Deno.test("Profile adds up kernels of one name and work, the longest first", () => {
+Deno.test("Profile adds up kernels of one name and work, the longest first, and first runs apart", () => {
   const profile = new Profile();
   const [a, b, c] = [kernel("a"), kernel("b"), kernel("b", 20)];
   profile.record([
@@ -26,15 +26,27 @@ Deno.test("Profile adds up kernels of one name and work, the longest first", () 
     { kernel: kernel("b"), start: 20, milliseconds: 3 },
     { kernel: c, start: 23, milliseconds: 4 },
   ]);
+  const none = { count: 0, milliseconds: 0 };
+  const once = (milliseconds: number) => ({ count: 1, milliseconds });
   assertEquals(profile.totals(), [
-    { ...b, count: 2, milliseconds: 5, longest: 3 },
-    { ...c, count: 1, milliseconds: 4, longest: 4 },
-    { ...a, count: 1, milliseconds: 1, longest: 1 },
+    { ...b, first: { count: 2, milliseconds: 5 }, later: none },
+    { ...c, first: once(4), later: none },
+    { ...a, first: once(1), later: none },
   ]);
+  assertEquals(profile.firstMilliseconds, 10);
   assertEquals([profile.runs, profile.count], [2, 4]);
   assertEquals(profile.milliseconds, 10);
   // From 5 to 9, and from 20 to 27: one millisecond passed between kernels.
   assertEquals(profile.span, 11);
+
+  profile.record([
+    { kernel: a, start: 30, milliseconds: 0.5 },
+    { kernel: a, start: 31, milliseconds: 0.25 },
+  ]);
+  const [again] = profile.totals();
+  const later = { count: 2, milliseconds: 0.75 };
+  assertEquals(again, { ...a, first: once(1), later });
+  assertEquals([profile.milliseconds, profile.firstMilliseconds], [10.75, 10]);
 });
 
 Deno.test("Profile.trace has a row for programs and one for kernels, in microseconds from 0", () => {
@@ -84,7 +96,8 @@ Deno.test("Profile keeps the first whole runs in the trace, and counts all", () 
   // A shorter run that would fit must not come after a gap.
   profile.record(times.slice(1));
   assertEquals([profile.count, profile.traced], [7, 2]);
-  assertEquals(profile.totals()[0].count, 7);
+  const [{ first, later }] = profile.totals();
+  assertEquals(first.count + later.count, 7);
 });
 
 Deno.test("Profile of nothing is empty", () => {
@@ -124,6 +137,7 @@ Deno.test("the reference device tells what its instructions take, and computes t
     "mul float[2, 2]",
   ]);
   const product = totals.find(({ name }) => name === "matmul float[2, 2]")!;
-  assertEquals([product.count, product.flops, product.bytes], [3, 16, 96]);
+  assertEquals([product.flops, product.bytes], [16, 96]);
+  assertEquals([product.first.count, product.later.count], [1, 2]);
   assert(profile.milliseconds > 0 && profile.span >= profile.milliseconds);
 });
