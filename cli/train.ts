@@ -264,10 +264,14 @@ const RATES: Partial<Record<OptimizerName, number>> = {
   adahessian: 0.15,
   kfac: 0.3,
   "kfac-asdl": 0.3,
+  shampoo: 0.1,
   "shampoo-asdl": 0.3,
   rmsprop: 1e-3,
   adagrad: 1e-2,
   adadelta: 1,
+  lamb: 1e-2,
+  lars: 5,
+  yogi: 1e-2,
 };
 
 /**

@@ -23,18 +23,15 @@ export interface InverseRoot {
 export interface InverseRootOptions {
   /** Added to each eigenvalue; at least 0, 0 by default. */
   readonly ridge?: number;
-  /**
-   * The least eigenvalue after that: smaller ones count as this; above 0 or 0, 0
-   * by default.
-   */
-  readonly least?: number;
+  /** Whether the ridge is in units of the largest eigenvalue; false by default. */
+  readonly relative?: boolean;
 }
 
 /**
  * M^(-1/p) = V diag(lambda_i^(-1/p)) V^T for M = V diag(lambda_i) V^T.
  *
- * Where an eigenvalue is not above 0 even with ridge and least, there is no root:
- * `converged` is false.
+ * An eigenvalue below 0, which rounding makes of one of 0, counts as 0. Where one is
+ * not above 0 even with the ridge, there is no root: `converged` is false.
  *
  * @example
  * ```ts
@@ -49,29 +46,29 @@ export interface InverseRootOptions {
  *
  * @param matrix M: [n, n], its lower triangle is looked at.
  * @param p The order of the root, above 0.
- * @param options What is done to the eigenvalues first.
+ * @param options What is added to the eigenvalues first.
  * @returns The root, and whether it exists.
  * @throws {RangeError} If the matrix is not square or not finite, p not above 0, or
- * an option negative.
+ * the ridge negative.
  */
 export function inverseRoot(
   matrix: Value,
   p: number,
   options: InverseRootOptions = {},
 ): InverseRoot {
-  const { ridge = 0, least = 0 } = options;
+  const { ridge = 0, relative = false } = options;
   requireOrder(p);
-  for (const [name, given] of Object.entries({ ridge, least })) {
-    if (Number.isFinite(given) && given >= 0) continue;
+  if (!Number.isFinite(ridge) || ridge < 0) {
     throw new RangeError(
-      `Cannot take an inverse root: ${name} must be a finite number of at least 0, got ${given}`,
+      `Cannot take an inverse root: ridge must be a finite number of at least 0, got ${ridge}`,
     );
   }
   const eigen = symmetricEigen(matrix);
   const n = eigen.values.shape[0];
+  const added = relative ? ridge * Math.max(0, ...eigen.values.data) : ridge;
   const scales = Float64Array.from(
     eigen.values.data,
-    (lambda) => Math.max(lambda + ridge, least) ** (-1 / p),
+    (lambda) => (Math.max(lambda, 0) + added) ** (-1 / p),
   );
   const root = symmetricFrom(eigen.vectors, scales);
   const exists = scales.every((scale) => scale > 0 && scale < Infinity);

@@ -5,20 +5,28 @@
  */
 
 import type { Layer } from "../layers/layer.ts";
+import { adabelief, type AdabeliefOptions } from "./adabelief.ts";
+import { adabound, type AdaboundOptions } from "./adabound.ts";
 import { adadelta, type AdadeltaOptions } from "./adadelta.ts";
 import { adafisher, adafisherW } from "./adafisher.ts";
 import type { AdaFisherOptions } from "./adafisher_fields.ts";
 import { adagrad, type AdagradOptions } from "./adagrad.ts";
 import { adaHessian, type AdaHessianOptions } from "./adahessian.ts";
+import { adainject, type AdainjectOptions } from "./adainject.ts";
 import { adam, type AdamOptions, adamW } from "./adam.ts";
+import { adamP, type AdamPOptions } from "./adamp.ts";
 import { kfac, type KfacOptions } from "./kfac.ts";
 import { type AsdlOptions, kfacAsdl } from "./kfac_asdl.ts";
+import { lamb, type LambOptions } from "./lamb.ts";
+import { lars, type LarsOptions } from "./lars.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { radam, type RadamOptions } from "./radam.ts";
 import { rmsprop, type RmspropOptions } from "./rmsprop.ts";
 import { sgd, type SgdOptions } from "./sgd.ts";
+import { shampoo, type ShampooOptions } from "./shampoo.ts";
 import { shampooAsdl } from "./shampoo_asdl.ts";
 import { requireOneOf } from "./validate.ts";
+import { yogi, type YogiOptions } from "./yogi.ts";
 
 /**
  * Options of all optimizers together; each takes its own alone, and `undefined`
@@ -36,7 +44,15 @@ export interface OptimizerOptions
     RmspropOptions,
     AdagradOptions,
     AdadeltaOptions,
-    RadamOptions {}
+    RadamOptions,
+    LambOptions,
+    LarsOptions,
+    AdabeliefOptions,
+    YogiOptions,
+    AdaboundOptions,
+    AdamPOptions,
+    AdainjectOptions,
+    ShampooOptions {}
 
 /** Names that {@linkcode optimizerByName} knows. */
 export type OptimizerName =
@@ -49,11 +65,19 @@ export type OptimizerName =
   | "adahessian"
   | "kfac"
   | "kfac-asdl"
+  | "shampoo"
   | "shampoo-asdl"
   | "rmsprop"
   | "adagrad"
   | "adadelta"
-  | "radam";
+  | "radam"
+  | "lamb"
+  | "lars"
+  | "adabelief"
+  | "yogi"
+  | "adabound"
+  | "adamp"
+  | "adainject";
 
 const BUILDERS: Readonly<
   Record<OptimizerName, (model: Layer, options: OptimizerOptions) => Optimizer>
@@ -67,11 +91,19 @@ const BUILDERS: Readonly<
   adahessian: (_, options) => adaHessian(options),
   kfac,
   "kfac-asdl": kfacAsdl,
+  shampoo,
   "shampoo-asdl": shampooAsdl,
   rmsprop: (_, options) => rmsprop(options),
   adagrad: (_, options) => adagrad(options),
   adadelta: (_, options) => adadelta(options),
   radam: (_, options) => radam(options),
+  lamb: (_, options) => lamb(options),
+  lars: (_, options) => lars(options),
+  adabelief: (_, options) => adabelief(options),
+  yogi: (_, options) => yogi(options),
+  adabound: (_, options) => adabound(options),
+  adamp: (_, options) => adamP(options),
+  adainject: (_, options) => adainject(options),
 };
 
 /**

@@ -5,7 +5,20 @@
  */
 
 import type { Parameters } from "../layers/layer.ts";
-import { add, cast, equal, fill, iota, mul } from "../tensor/operations.ts";
+import { square } from "../tensor/functions.ts";
+import {
+  add,
+  cast,
+  div,
+  equal,
+  fill,
+  iota,
+  less,
+  mul,
+  select,
+  sqrt,
+  sum,
+} from "../tensor/operations.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type DecayMask, describeMask } from "./decay_masks.ts";
 
@@ -107,4 +120,16 @@ export function describeRule(
 export function identityTensor(n: number, scale = 1): Tensor {
   const square = [n, n];
   return mul(scale, cast(equal(iota(square, 0), iota(square, 1)), "float"));
+}
+
+/** The length of all entries together: sqrt(sum of x^2), a scalar. */
+export function norm(x: Tensor): Tensor {
+  return sqrt(sum(square(x)));
+}
+
+/** |p| / |u|, a scalar; 1 where either is 0. */
+export function trustRatio(p: Tensor, u: Tensor): Tensor {
+  const length = norm(p), step = norm(u);
+  const both = less(fill([], 0), mul(length, step));
+  return select(both, div(length, select(both, step, 1)), 1);
 }

@@ -58,10 +58,14 @@ export {
   officialPreset,
   paperPreset,
 } from "./adafisher_fields.ts";
+export * from "./adabelief.ts";
+export * from "./adabound.ts";
 export * from "./adadelta.ts";
 export * from "./adagrad.ts";
 export * from "./adahessian.ts";
+export * from "./adainject.ts";
 export * from "./adam.ts";
+export * from "./adamp.ts";
 export * from "./catalogue.ts";
 export * from "./clipping.ts";
 export {
@@ -74,10 +78,14 @@ export * from "./derivatives.ts";
 export * from "./describe.ts";
 export * from "./kfac.ts";
 export * from "./kfac_asdl.ts";
+export * from "./lamb.ts";
+export * from "./lars.ts";
 export * from "./optimizer.ts";
 export { PreconditionerError } from "./precondition.ts";
 export * from "./radam.ts";
 export * from "./rmsprop.ts";
 export * from "./schedules.ts";
 export * from "./sgd.ts";
+export * from "./shampoo.ts";
 export * from "./shampoo_asdl.ts";
+export * from "./yogi.ts";

@@ -43,10 +43,12 @@ Deno.test("inverseRoot() with a fraction as order: M^(-1/0.5) = M^-2", () => {
   assertEquals([...root.data], [1 / 4, 0, 0, 1 / 16]);
 });
 
-Deno.test("inverseRoot() adds the ridge and lifts small eigenvalues", () => {
+Deno.test("inverseRoot() takes eigenvalues below 0 as 0, and adds the ridge", () => {
   const matrix = value([4, 0, 0, -0.5], [2, 2]);
-  const { root } = inverseRoot(matrix, 2, { ridge: 5, least: 4.75 });
-  assertEquals([...root.data], [1 / 3, 0, 0, 4.75 ** -0.5]);
+  const { root } = inverseRoot(matrix, 2, { ridge: 5 });
+  assertEquals([...root.data], [1 / 3, 0, 0, 5 ** -0.5]);
+  const relative = inverseRoot(matrix, 2, { ridge: 0.5, relative: true });
+  assertEquals([...relative.root.data], [6 ** -0.5, 0, 0, 2 ** -0.5]);
 });
 
 Deno.test("inverseRoot() says where there is no root, and gives zeros", () => {

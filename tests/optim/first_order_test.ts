@@ -296,6 +296,13 @@ const DIVIDED: Readonly<Record<string, number>> = {
   adagrad: 1,
   rmsprop: 2 / (Math.sqrt(0.01 * 4) + 1e-8),
   adadelta: 2 * Math.sqrt(1e-6 / (0.1 * 4 + 1e-6)),
+  // As long as the parameter, 4; and eta of that.
+  lamb: 4,
+  lars: 1e-3 * 4,
+  yogi: 0.1 * 2 / (Math.sqrt(1e-6 + 0.001 * 4) + 1e-3),
+  // At the upper bound, (1 + 1000) 100, of m.
+  adabound: 1 / (1 + 1e-8 / Math.sqrt(0.001 * 4)),
+  adainject: 1,
 };
 const decaying: Record<string, Optimizer> = {};
 for (const name of optimizerNames) {

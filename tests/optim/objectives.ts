@@ -58,103 +58,89 @@ export type ObjectiveName = keyof typeof objectives;
 interface Setting {
   readonly options?: OptimizerOptions;
   readonly rates: Record<ObjectiveName, number>;
-  /** Adam's steps shrink with the rate alone, so that the rate must shrink. */
+  /** Steps shrink with the rate alone, so that the rate must shrink. */
   readonly annealed?: boolean;
-  /** Steps on Rosenbrock where it needs more than the others. */
-  readonly rosenbrockSteps?: number;
+  /** Steps where it needs more than the others. */
+  readonly steps?: Partial<Record<ObjectiveName, number>>;
+  /** How near it comes where that is not as near as the others. */
+  readonly within?: number;
 }
 
+const at = (
+  parabola: number,
+  quadratic: number,
+  Rosenbrock: number,
+): Setting["rates"] => ({
+  parabola,
+  "ill-conditioned quadratic": quadratic,
+  Rosenbrock,
+});
+
 // Without layers F = 1, and AdaFisher is momentum without its bias.
-const momentum: Setting["rates"] = {
-  parabola: 0.1,
-  "ill-conditioned quadratic": 0.03,
-  Rosenbrock: 0.01,
-};
-const root: Setting["rates"] = {
-  parabola: 0.1,
-  "ill-conditioned quadratic": 0.1,
-  Rosenbrock: 0.1,
-};
+const fisher = at(0.1, 0.03, 0.01);
+const momentum = at(0.1, 0.003, 0.003);
+const root = at(0.1, 0.1, 0.1);
 /** How each optimizer is run. */
 export const settings: Record<OptimizerName, Setting> = {
-  adafisher: { rates: momentum },
-  adafisherw: { rates: momentum, options: { preset: "paper" } },
-  sgd: {
-    options: { momentum: 0.9 },
-    rates: {
-      parabola: 0.1,
-      "ill-conditioned quadratic": 0.003,
-      Rosenbrock: 0.003,
-    },
-  },
+  adafisher: { rates: fisher },
+  adafisherw: { rates: fisher, options: { preset: "paper" } },
+  sgd: { rates: momentum, options: { momentum: 0.9 } },
   adam: { rates: root, annealed: true },
   // Its default decay would move the minimum.
   adamw: { rates: root, annealed: true, options: { weightDecay: 0 } },
   amsgrad: { rates: root, annealed: true },
   // With the whole power its steps on Rosenbrock are small until D has grown right.
-  adahessian: {
-    options: { hessianPower: 0.5 },
-    rates: { ...root, Rosenbrock: 0.3 },
-  },
+  adahessian: { rates: at(0.1, 0.1, 0.3), options: { hessianPower: 0.5 } },
   // Without layers K-FAC is momentum.
-  kfac: {
-    rates: {
-      parabola: 0.1,
-      "ill-conditioned quadratic": 0.003,
-      Rosenbrock: 0.003,
-    },
-  },
-  "kfac-asdl": {
-    options: { clipNorm: 1e4 },
-    rates: {
-      parabola: 0.1,
-      "ill-conditioned quadratic": 0.003,
-      Rosenbrock: 0.003,
-    },
-  },
+  kfac: { rates: momentum },
+  "kfac-asdl": { rates: momentum, options: { clipNorm: 1e4 } },
+  shampoo: { rates: root, annealed: true, options: { grafting: "adam" } },
   "shampoo-asdl": { rates: root, annealed: true },
   rmsprop: {
-    options: { momentum: 0.9 },
-    rates: { ...root, Rosenbrock: 0.001 },
+    rates: at(0.1, 0.1, 0.001),
     annealed: true,
+    options: { momentum: 0.9 },
   },
   // These two have no momentum, which the bent valley of Rosenbrock asks for.
-  adagrad: {
-    rates: {
-      parabola: 1,
-      "ill-conditioned quadratic": 1,
-      Rosenbrock: 0.5,
-    },
-    rosenbrockSteps: 40_000,
-  },
+  adagrad: { rates: at(1, 1, 0.5), steps: { Rosenbrock: 40_000 } },
   adadelta: {
-    options: { rho: 0.99 },
-    rates: {
-      parabola: 30,
-      "ill-conditioned quadratic": 1,
-      Rosenbrock: 0.03,
-    },
+    rates: at(30, 1, 0.03),
     annealed: true,
-    rosenbrockSteps: 60_000,
+    options: { rho: 0.99 },
+    steps: { Rosenbrock: 60_000 },
   },
   // Its first steps are plain momentum: the rate must fit that.
   radam: {
-    options: { beta2: 0.98 },
-    rates: {
-      parabola: 0.1,
-      "ill-conditioned quadratic": 0.003,
-      Rosenbrock: 0.003,
-    },
+    rates: at(0.1, 0.003, 0.003),
     annealed: true,
+    options: { beta2: 0.98 },
+  },
+  // The steps of these two are as long as the rate times x, whatever the gradient: they
+  // end where the annealing ends, about a last rate of 1e-4 away.
+  lamb: { rates: at(0.03, 0.03, 0.01), annealed: true, within: 1e-4 },
+  lars: {
+    rates: at(0.03, 0.003, 0.01),
+    annealed: true,
+    options: { trustCoefficient: 0.1 },
+    within: 1e-4,
+  },
+  adabelief: { rates: root, annealed: true },
+  yogi: { rates: at(0.1, 0.1, 0.3), annealed: true },
+  // Its rates end at 100 times this one, as those of momentum.
+  adabound: { rates: at(0.1, 0.001, 0.001), annealed: true },
+  adamp: { rates: root, annealed: true },
+  // What it injects grows with the square of the gradient, up to 2000 here.
+  adainject: {
+    rates: at(0.1, 0.002, 0.03),
+    annealed: true,
+    options: { beta2: 0.99 },
+    steps: { "ill-conditioned quadratic": 6000 },
   },
 };
 
 /** How many steps an optimizer has. */
 function stepsOf(name: OptimizerName, title: ObjectiveName): number {
-  const { rosenbrockSteps } = settings[name];
-  return title === "Rosenbrock" && rosenbrockSteps !== undefined
-    ? rosenbrockSteps
-    : objectives[title].steps;
+  return settings[name].steps?.[title] ?? objectives[title].steps;
 }
 
 /**
@@ -198,7 +184,8 @@ export function objectiveTests(
         `${name} reaches the minimum of the ${title} in ${steps} steps`,
         async () => {
           const far = await distance(name, title, device);
-          assert(far <= allowed, `it is ${far} away`);
+          const { within = 0 } = settings[name];
+          assert(far <= Math.max(allowed, within), `it is ${far} away`);
         },
       );
     }

@@ -401,6 +401,27 @@ Deno.test("Trainer moves a shared layer by the sum of what its uses ask for", as
   assertLess(largest, 1e-14);
 });
 
+for (const { title, name, options, rate } of optimizers) {
+  Deno.test(`Trainer trains shared layers without a bias: ${title}`, async () => {
+    const shared = linear("mid", 16, 16, { bias: false });
+    const model = sequential([
+      flatten(),
+      linear("in", 64, 16, { bias: false }),
+      shared,
+      activation("tanh"),
+      shared,
+      linear("head", 16, 10),
+    ]);
+    const trainer = await Trainer.start(
+      // Two uses have twice the gradient, and AdaFisher a small F.
+      runOf(model, name, options, { epochs: 30, learningRate: () => rate / 5 }),
+    );
+    const epochs = (await eventsOf(trainer))
+      .filter(({ kind }) => kind === "epoch");
+    assertLess(epochs[29].loss, 0.9 * epochs[0].loss);
+  });
+}
+
 Deno.test("Trainer trains a shared layer by its factors of both uses", async () => {
   const shared = linear("mid", 64, 64);
   const model = sequential([
