@@ -52,7 +52,7 @@ export function elementwiseKernel(
   const whole = extent % 4 === 0;
   const units = cutUnits(outer, vector, 1024);
   return {
-    name: groupName(scene, indices),
+    name: groupName(scene.instructions, indices),
     // Whole vectors in one long loop are the same function for all lengths.
     key: nestKey(
       nestSource,
@@ -89,7 +89,7 @@ export function elementwiseKernel(
 
 /** What a kernel of several results is called. */
 export function groupName(
-  { instructions }: Scene,
+  instructions: Scene["instructions"],
   [first, ...more]: readonly number[],
 ): string {
   const name = nameOf(instructions[first]);

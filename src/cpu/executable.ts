@@ -20,6 +20,7 @@ import type { Program } from "../program/program.ts";
 import type { Spec } from "../tensor/tensor.ts";
 import { sizeOf, type Value } from "../tensor/value.ts";
 import { assemble, type FunctionSource } from "./assembler.ts";
+import { groupName } from "./elementwise.ts";
 import type { CpuDevice } from "./device.ts";
 import { CpuError } from "./error.ts";
 import { helperFunctions } from "./functions.ts";
@@ -396,18 +397,12 @@ function largest(steps: readonly Step[]): string {
 function profiledKernels(
   { instructions, stored, steps }: Schedule,
 ): ProfiledKernel[] {
-  return steps.map(({ kernel, results }, i) => {
-    const { name, outputs } = kernel;
-    const own = outputs.some(({ number }) => results.includes(number)) ||
-      steps[i + 1]?.results !== results;
+  return steps.map(({ kernel: { name }, results }) => {
+    const own = results.length > 0 && name === groupName(instructions, results);
+    const counted = own ? results : [];
     return {
       name,
-      ...workOf(
-        instructions,
-        stored,
-        own ? results : [],
-        () => ELEMENT_BYTES,
-      ),
+      ...workOf(instructions, stored, counted, () => ELEMENT_BYTES),
     };
   });
 }

@@ -114,7 +114,7 @@ export function reductionKernels(
     );
   };
   const first = reductionKernel(
-    groupName(scene, indices),
+    groupName(instructions, indices),
     sourceOf(scene, runs, parts, joins, nodeOf),
     numbers.map((number, i) => ({ number, spec: specs[i] })),
   );
@@ -124,7 +124,7 @@ export function reductionKernels(
     { extent: results, stride: 1, reduced: false },
   ];
   const second = reductionKernel(
-    `parts of ${groupName(scene, indices)}`,
+    `parts of ${groupName(instructions, indices)}`,
     sourceOf(
       scene,
       across,

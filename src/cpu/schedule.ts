@@ -9,7 +9,7 @@ import { workOf } from "../program/costs.ts";
 import { fuse, isTable } from "../program/fusion.ts";
 import { CONTRACTIONS, REDUCTIONS } from "../program/groups.ts";
 import type { Instruction, Program } from "../program/program.ts";
-import { sizeOf } from "../tensor/value.ts";
+import { type Shape, sizeOf } from "../tensor/value.ts";
 import { argmaxKernel } from "./argmax.ts";
 import { convolutionKernels } from "./convolution.ts";
 import { elementwiseKernel } from "./elementwise.ts";
@@ -23,8 +23,8 @@ import { type RowCheck, rowCheck, scatterKernel } from "./rows.ts";
 
 /** Stored results that a kernel may read. */
 const MOST_INPUTS = 60;
-/** What a thread does in a microsecond: operations, and bytes read or written. */
-const FLOPS = 20_000, BYTES = 10_000;
+/** What a thread does in a microsecond: operations, bytes, elements of loops. */
+const FLOPS = 20_000, BYTES = 10_000, ELEMENTS = 4_000;
 /** Microseconds of work from which on a kernel is shared. */
 const WORTH_SHARING = 8;
 
@@ -94,7 +94,13 @@ export function schedule(
       results,
       () => ELEMENT_BYTES,
     );
-    const worth = Math.max(flops / FLOPS, bytes / BYTES) > WORTH_SHARING;
+    const elements = sizeOf(spaceOf(instructions, results[0]));
+    const microseconds = Math.max(
+      flops / FLOPS,
+      bytes / BYTES,
+      elements / ELEMENTS,
+    );
+    const worth = microseconds > WORTH_SHARING;
     for (const kernel of kernelsOf(scene, results)) {
       const shared = worth && kernel.units > 1;
       const { kind } = instructions[results[0]].operation;
@@ -113,6 +119,14 @@ export function schedule(
     [...fused.inPlace].filter(([result]) => !early.has(result)),
   );
   return { instructions, stored, outputs, inPlace, steps, checks, checked };
+}
+
+/** The shape that a kernel's loops run over. */
+function spaceOf(instructions: readonly Instruction[], index: number): Shape {
+  const { operation, operands, shape } = instructions[index];
+  return REDUCTIONS.has(operation.kind)
+    ? instructions[operands[0]].shape
+    : shape;
 }
 
 /** Whether there is nothing to compute. */
