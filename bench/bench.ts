@@ -44,6 +44,16 @@ const peers: Readonly<
       open: async () => (await import("./tfjs.ts")).tfjsLibrary("webgpu"),
     },
   ],
+  cpu: [
+    {
+      title: "jax-js",
+      open: async () => (await import("./jax.ts")).jaxLibrary("wasm"),
+    },
+    {
+      title: "TensorFlow.js",
+      open: async () => (await import("./tfjs.ts")).tfjsLibrary("wasm"),
+    },
+  ],
 };
 
 /** A peer's library; one that does not open says why in every case. */
@@ -162,7 +172,7 @@ async function main(args: readonly string[]): Promise<number> {
     return Number(failed);
   }
   if (options.markdown) console.log(`## ${deviceTitle}, ${about.date}\n`);
-  console.log(tables(outcomes, software));
+  console.log(tables(outcomes, software, options.device));
   console.log(
     `\n${deviceTitle}; ${about.runtime}, ${about.processors} processors; ${about.date}. ` +
       `${rounds} rounds in turn of about ${roundSeconds} s each: medians, ± half the range. ` +

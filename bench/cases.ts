@@ -56,9 +56,12 @@ export interface Case {
   readonly work: Work;
   /** A work of our own that it is held against, instead of the peers. */
   readonly against?: Work;
-  /** Ratio that is wanted, and from which side. */
-  readonly wanted?: { readonly least: number } | { readonly most: number };
+  /** Ratio that is wanted on a device, and from which side. */
+  readonly wanted?: Readonly<Partial<Record<"cpu" | "gpu", Wanted>>>;
 }
+
+/** A ratio that is wanted. */
+export type Wanted = { readonly least: number } | { readonly most: number };
 
 const convolution = { kind: "convolution", batch: 16, channels: 64, size: 32 };
 const resnet20 = { kind: "training", model: "resnet20", batch: 32 } as const;
@@ -71,7 +74,9 @@ export const cases: readonly Case[] = [
     name: `matmul-${size}`,
     title: `${size} x ${size} times ${size} x ${size}`,
     work: { kind: "matmul", size },
-    ...(size === 1024 ? { wanted: { least: 3 } } : {}),
+    ...(size === 1024
+      ? { wanted: { gpu: { least: 3 }, cpu: { least: 1.5 } } }
+      : {}),
   })),
   ...(["forward", "input", "kernel"] as const).map((pass): Case => ({
     name: `conv-${pass}`,
@@ -79,32 +84,38 @@ export const cases: readonly Case[] = [
       pass === "forward" ? pass : `${pass} gradient`
     }`,
     work: { ...convolution, kind: "convolution", pass },
-    ...(pass === "input" ? {} : { wanted: { least: 3 } }),
+    ...(pass === "input" ? {} : {
+      wanted: {
+        gpu: { least: 3 },
+        cpu: { least: pass === "forward" ? 1.5 : 10 },
+      },
+    }),
   })),
   {
     name: "mlp",
     title: "training step of the 784-512-512-10 MLP, batch 256, Adam",
     work: { kind: "training", model: "mlp", batch: 256, optimizer: "adam" },
-    wanted: { least: 3 },
+    wanted: { gpu: { least: 3 }, cpu: { least: 2 } },
   },
   {
     name: "resnet20",
     title: "training step of ResNet-20, batch 32, Adam",
     work: adam,
+    wanted: { cpu: { least: 25 } },
   },
   {
     name: "adafisher-10",
     title: "ResNet-20, batch 32, statistics every 10 steps",
     work: { ...adafisher, interval: 10 },
     against: adam,
-    wanted: { most: 1.05 },
+    wanted: { gpu: { most: 1.05 }, cpu: { most: 1.05 } },
   },
   {
     name: "adafisher-1",
     title: "ResNet-20, batch 32, statistics every step",
     work: { ...adafisher, interval: 1 },
     against: adam,
-    wanted: { most: 1.25 },
+    wanted: { gpu: { most: 1.25 }, cpu: { most: 1.25 } },
   },
 ];
 

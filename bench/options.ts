@@ -14,7 +14,7 @@ import { type Case, cases } from "./cases.ts";
 
 const USAGE = "deno task bench";
 
-const deviceNames = ["gpu"] as const;
+const deviceNames = ["gpu", "cpu"] as const;
 
 /** Where it can be measured. */
 export type DeviceName = typeof deviceNames[number];

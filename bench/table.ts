@@ -5,6 +5,7 @@
  */
 
 import { type Case, flopsOf } from "./cases.ts";
+import type { DeviceName } from "./options.ts";
 import { type Measurement, median, ratioOf, spread } from "./measure.ts";
 
 /** What one contender of a case did, or why it did not. */
@@ -48,11 +49,13 @@ export function caseRatio(
  * @param outcomes The outcomes.
  * @param software Whether the processor does the work, so that its time says
  * something.
+ * @param device Where they were measured: what is wanted depends on it.
  * @returns Lines of Markdown, joined.
  */
 export function tables(
   outcomes: readonly Outcome[],
   software: boolean,
+  device: DeviceName,
 ): string {
   const times: Time[] = software ? ["seconds", "processor"] : ["seconds"];
   const reasons: string[] = [];
@@ -63,7 +66,7 @@ export function tables(
   const parts = [...groups].map(([head, group]) =>
     table([
       JSON.parse(head) as string[],
-      ...group.map((outcome) => rowOf(outcome, times, reasons)),
+      ...group.map((outcome) => rowOf(outcome, times, reasons, device)),
     ])
   );
   if (reasons.length > 0) {
@@ -99,8 +102,10 @@ function rowOf(
   outcome: Outcome,
   times: readonly Time[],
   reasons: string[],
+  device: DeviceName,
 ): string[] {
-  const { wanted, work, name } = outcome.case;
+  const { work, name } = outcome.case;
+  const wanted = outcome.case.wanted?.[device];
   const cells = outcome.entries.map(({ title, measurement, failure }) => {
     if (measurement) return cell(measurement, flopsOf(work));
     const [line] = failure!.message.split("\n");

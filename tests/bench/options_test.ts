@@ -34,7 +34,7 @@ Deno.test("readOptions refuses what cannot be", () => {
       [["--only", ""], "--only needs a names, got nothing"],
       [["mlp"], 'Unexpected argument "mlp"'],
       [["--json", "--markdown"], "cannot both be given"],
-      [["--device", "tpu"], "--device needs one of gpu"],
+      [["--device", "tpu"], "--device needs one of gpu, cpu"],
       [["--rounds", "0"], "--rounds needs a whole number of at least 1"],
       [["--seconds", "0"], "--seconds needs a number above 0"],
     ] as const
