@@ -98,7 +98,8 @@ const MOST_TRACED = 100_000;
 export class Profile {
   readonly #mostTraced: number;
   readonly #totals = new Map<string, KernelTotal>();
-  readonly #seen = new WeakSet<ProfiledKernel>();
+  /** A text that kernels of one name and work share, of those that have run. */
+  readonly #keys = new WeakMap<ProfiledKernel, string>();
   readonly #traced: (readonly KernelTime[])[] = [];
   #tracedKernels = 0;
   #full = false;
@@ -160,10 +161,11 @@ export class Profile {
       this.#count++;
       this.#milliseconds += milliseconds;
       end = Math.max(end, start + milliseconds);
-      const first = !this.#seen.has(kernel);
-      this.#seen.add(kernel);
-      if (first) this.#firstMilliseconds += milliseconds;
-      this.#add(kernel, first ? "first" : "later", milliseconds);
+      const key = this.#keys.get(kernel);
+      if (key === undefined) {
+        this.#firstMilliseconds += milliseconds;
+        this.#add(kernel, this.#keyOf(kernel), "first", milliseconds);
+      } else this.#add(kernel, key, "later", milliseconds);
     }
     this.#span += end - times[0].start;
     this.#full ||= this.#tracedKernels + times.length > this.#mostTraced;
@@ -246,13 +248,19 @@ export class Profile {
     return { traceEvents, displayTimeUnit: "ms" };
   }
 
+  #keyOf(kernel: ProfiledKernel): string {
+    const { name, flops, bytes, operations } = kernel;
+    const key = `${name}|${flops}|${bytes}|${operations}`;
+    this.#keys.set(kernel, key);
+    return key;
+  }
+
   #add(
     kernel: ProfiledKernel,
+    key: string,
     when: "first" | "later",
     milliseconds: number,
   ): void {
-    const { name, flops, bytes, operations } = kernel;
-    const key = `${name}|${flops}|${bytes}|${operations}`;
     const none = { count: 0, milliseconds: 0 };
     const total = this.#totals.get(key) ??
       { ...kernel, first: none, later: none };
