@@ -137,7 +137,7 @@ function pack(
     })`
   );
   const kernel = assembleGroup({
-    name: `${what} float[${shape.join(", ")}]`,
+    name: `packed ${what} float[${shape.join(", ")}]`,
     role: "prepares",
     inputs: [{ number: scene.roots[index], type: "f32" }],
     results: [{ ...result, name: "result", type: "vec4f" }],
