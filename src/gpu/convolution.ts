@@ -16,10 +16,11 @@
  */
 
 import type { Side } from "./block.ts";
-import { nameOf, type Scene } from "./expression.ts";
+import type { Scene } from "./expression.ts";
 import { type Margin, packImages, packKernels } from "./pack.ts";
-import { multiply, storeTile, tilingOf } from "./tile.ts";
-import { assembleGroup, type Kernel } from "./wgsl.ts";
+import { productKernels } from "./product.ts";
+import { multiply, tilingOf } from "./tile.ts";
+import type { Kernel } from "./wgsl.ts";
 
 /** Cells of the kernel that positions of one kind see along an axis, in order. */
 export interface Cells {
@@ -110,8 +111,15 @@ export function marginOf(
   };
 }
 
-/** The kernels of `conv` or `conv-input-gradient`. */
-export function convolutionKernels(scene: Scene, index: number): Kernel[] {
+/**
+ * The kernels of `conv` or `conv-input-gradient`, and of results that are computed
+ * from it.
+ */
+export function convolutionKernels(
+  scene: Scene,
+  index: number,
+  results: readonly number[],
+): Kernel[] {
   const { instructions, software } = scene;
   const instruction = instructions[index];
   const { operation, operands, shape } = instruction;
@@ -190,7 +198,7 @@ let ${name}_start = ${by(({ start }) => before + start)};`;
   const cell = (axis: Axis, name: string, step: string): string =>
     axis.cellStep < 0 ? `(${name}_cell - ${step} * ${-axis.cellStep}u)` : step;
   const whole = kinds === 1 && height * width % 4 === 0;
-  const body = `let block = (group / ${
+  const sum = `let block = (group / ${
     tiling.down * tiling.across
   }u) % ${groups}u;
 let down = (group / ${tiling.across}u) % ${tiling.down}u;
@@ -211,9 +219,20 @@ for (var j = 0u; j < x_count; j++) {
 ${tile.step(["w_at", "image_at"], 4)}
 }
 }
-}
-${
-    storeTile(tiling, tile, {
+}`;
+  const product = productKernels(scene, {
+    index,
+    results,
+    inputs: [kernels.number, images.number].map((number) => ({
+      number,
+      type: "vec4f",
+    })),
+    tiling,
+    tile,
+    tiles: kinds * tiles,
+    parts: 1,
+    sum,
+    store: {
       rows: to,
       columns: positions,
       rowStride: `${height * width}u`,
@@ -230,23 +249,7 @@ let ${name}_x = (${name} % ${x.positions}u) * ${x.kinds.length}u + x_kind;`,
         ],
       }),
       vector: whole ? "columns" : "none",
-    })
-  }`;
-  const product = assembleGroup({
-    name: nameOf(instruction),
-    inputs: [kernels.number, images.number].map((number) => ({
-      number,
-      type: "vec4f",
-    })),
-    results: [{
-      number: index,
-      spec: instruction,
-      name: "result",
-      type: whole ? "vec4f" : "f32",
-    }],
-    functions: [],
-    work: { workgroups: kinds * tiles, lanes: tiling.lanes },
-    body,
+    },
   });
-  return [images.kernel, kernels.kernel, product];
+  return [images.kernel, kernels.kernel, ...product];
 }

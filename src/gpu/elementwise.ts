@@ -13,14 +13,19 @@
 import { sizeOf } from "../tensor/value.ts";
 import { Expression, groupName, type Scene } from "./expression.ts";
 import { fourOf, Fours } from "./fours.ts";
-import { assembleGroup, type Kernel, typeOf } from "./wgsl.ts";
+import {
+  assembleGroup,
+  type GroupSource,
+  type Kernel,
+  typeOf,
+} from "./wgsl.ts";
 
 /** The kernel that computes results of one index space. */
 export function elementwiseKernel(
   scene: Scene,
   indices: readonly number[],
 ): Kernel {
-  const { instructions, inPlace } = scene;
+  const { instructions } = scene;
   const size = sizeOf(instructions[indices[0]].shape);
   const vector = size % 4 === 0
     ? Fours.write(scene, (fours) => {
@@ -31,20 +36,7 @@ export function elementwiseKernel(
   const values = indices.map((index) =>
     vector ? vector.four(index, "at") : expression.compute(index, "at")
   );
-  const results = indices.map((number, i) => {
-    const spec = instructions[number];
-    // What replaces an input that is read is written through its binding.
-    const place = expression.inputs.findIndex((input) =>
-      input.number === inPlace.get(number)
-    );
-    const type = place >= 0
-      ? expression.inputs[place].type
-      : vector
-      ? fourOf(spec.dtype)
-      : typeOf(spec.dtype);
-    const name = place < 0 ? `result${i}` : `in${place}`;
-    return { number, spec, name, type };
-  });
+  const results = bindResults(scene, indices, expression, vector !== undefined);
   const stores = results.map(({ name, type }, i) => {
     const value = values[i];
     return vector && !type.startsWith("vec4")
@@ -60,5 +52,35 @@ export function elementwiseKernel(
     work: { invocations: vector ? size / 4 : size },
     body: [...expression.lines, ...stores].join("\n"),
     flags: expression.flags,
+  });
+}
+
+/**
+ * The bindings of results: what replaces an input that is read is written through
+ * the input's.
+ *
+ * @param scene The program.
+ * @param indices The results.
+ * @param expression What has read the inputs.
+ * @param fours Whether four elements are written at a time.
+ */
+export function bindResults(
+  { instructions, inPlace }: Scene,
+  indices: readonly number[],
+  { inputs }: Expression,
+  fours: boolean,
+): GroupSource["results"] {
+  return indices.map((number, i) => {
+    const spec = instructions[number];
+    const place = inputs.findIndex((input) =>
+      input.number === inPlace.get(number)
+    );
+    const type = place >= 0
+      ? inputs[place].type
+      : fours
+      ? fourOf(spec.dtype)
+      : typeOf(spec.dtype);
+    const name = place < 0 ? `result${i}` : `in${place}`;
+    return { number, spec, name, type };
   });
 }

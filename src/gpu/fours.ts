@@ -75,6 +75,11 @@ export class Fours {
       : this.compute(index, at);
   }
 
+  /** Says what four elements of an instruction are, that are not to be computed. */
+  know(index: number, at: string, value: string): void {
+    this.#known.set(`${index} at ${at}`, value);
+  }
+
   /** Computes four elements of an instruction, even of one that is stored. */
   compute(index: number, at: string): string {
     const value = this.expression.name(this.#compute(index, at));

@@ -13,13 +13,18 @@
  */
 
 import type { Side } from "./block.ts";
-import { nameOf, type Scene } from "./expression.ts";
+import type { Scene } from "./expression.ts";
 import { packImages } from "./pack.ts";
-import { joinParts, multiply, partsOf, storeTile, tilingOf } from "./tile.ts";
-import { assemble, type Kernel } from "./wgsl.ts";
+import { productKernels } from "./product.ts";
+import { multiply, partsOf, tilingOf } from "./tile.ts";
+import type { Kernel } from "./wgsl.ts";
 
-/** The kernels of `conv-kernel-gradient`. */
-export function kernelGradientKernels(scene: Scene, index: number): Kernel[] {
+/** The kernels of `conv-kernel-gradient`, and of results that are computed from it. */
+export function kernelGradientKernels(
+  scene: Scene,
+  index: number,
+  results: readonly number[],
+): Kernel[] {
   const instruction = scene.instructions[index];
   const { operation, operands, shape } = instruction;
   if (operation.kind !== "conv-kernel-gradient") {
@@ -75,7 +80,6 @@ export function kernelGradientKernels(scene: Scene, index: number): Kernel[] {
   const tiles = groups * tiling.down * tiling.across;
   const parts = Math.min(lines, partsOf(tiles, steps));
   const share = Math.ceil(lines / parts);
-  const target = parts === 1 ? index : scene.scratch();
   const rows: Side = {
     name: "in0",
     vector: "along",
@@ -99,7 +103,7 @@ export function kernelGradientKernels(scene: Scene, index: number): Kernel[] {
     },
   };
   const tile = multiply(tiling, rows, columns);
-  const body = `let part = group / ${tiles}u;
+  const sum = `let part = group / ${tiles}u;
 let block = (group / ${tiling.down * tiling.across}u) % ${groups}u;
 let down = (group / ${tiling.across}u) % ${tiling.down}u;
 let across = group % ${tiling.across}u;
@@ -118,9 +122,17 @@ for (var line = part * ${share}u; line < last; line++) {
 ${tile.step(["dy_at", "x_at"], block)}
   }
 }
-let first = (part * ${filters}u + block * ${members}u) * ${entries}u;
-${
-    storeTile(tiling, tile, {
+let first = (part * ${filters}u + block * ${members}u) * ${entries}u;`;
+  const product = productKernels(scene, {
+    index,
+    results,
+    inputs: [dy, x].map(({ number }) => ({ number, type: "vec4f" })),
+    tiling,
+    tile,
+    tiles,
+    parts,
+    sum,
+    store: {
       rows: members,
       columns: columnCount,
       rowStride: `${entries}u`,
@@ -132,19 +144,7 @@ ${
         exists: depth % 4 ? [`${name}_c < ${depth}u`] : [],
       }),
       vector: "none",
-    })
-  }`;
-  const product = assemble({
-    name: nameOf(instruction),
-    inputs: [dy, x].map(({ number }) => ({ number, type: "vec4f" })),
-    output: target,
-    spec: { shape: [parts, ...shape], dtype: "float" },
-    functions: [],
-    work: { workgroups: tiles * parts, lanes: tiling.lanes },
-    body,
+    },
   });
-  const kernels = [x.kernel, dy.kernel, product];
-  return parts === 1
-    ? kernels
-    : [...kernels, joinParts(instruction, target, index, parts)];
+  return [x.kernel, dy.kernel, ...product];
 }

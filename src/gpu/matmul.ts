@@ -14,10 +14,11 @@
 import { stridedView } from "../program/strides.ts";
 import { type Shape, sizeOf } from "../tensor/value.ts";
 import { blockStep, type Side, type Vector } from "./block.ts";
-import { nameOf, type Scene } from "./expression.ts";
+import type { Scene } from "./expression.ts";
+import { productKernels } from "./product.ts";
 import { placeOf } from "./strides.ts";
-import { joinParts, multiply, partsOf, storeTile, tilingOf } from "./tile.ts";
-import { assembleGroup, bindFloats, type Kernel } from "./wgsl.ts";
+import { multiply, partsOf, tilingOf } from "./tile.ts";
+import { bindFloats, type Kernel } from "./wgsl.ts";
 
 /** How an operand's numbers lie. */
 interface Layout {
@@ -61,8 +62,12 @@ function sideOf(layout: Layout, name: string, vector: Vector): Side {
   };
 }
 
-/** The kernels of `matmul`. */
-export function matmulKernels(scene: Scene, index: number): Kernel[] {
+/** The kernels of `matmul`, and of results that are computed from it. */
+export function matmulKernels(
+  scene: Scene,
+  index: number,
+  results: readonly number[],
+): Kernel[] {
   const instruction = scene.instructions[index];
   const { shape, operands } = instruction;
   const [height, width] = shape.slice(-2);
@@ -95,16 +100,12 @@ export function matmulKernels(scene: Scene, index: number): Kernel[] {
   const turn = turned.cost < upright.cost;
   const tiling = turn ? turned : upright;
   const [rows, columns] = turn ? [sides[1], sides[0]] : sides;
-  const { down, across, lanes } = tiling;
+  const { down, across } = tiling;
   const tiles = matrices * down * across;
   // Parts are of whole blocks; what remains of K goes to the last one.
   const blocks = Math.floor(depth / 4);
   const share = Math.max(1, Math.ceil(blocks / partsOf(tiles, depth)));
   const parts = Math.max(1, Math.ceil(blocks / share));
-  const target = parts === 1 ? index : scene.scratch();
-  const spec = parts === 1
-    ? instruction
-    : { shape: [parts, ...shape], dtype: "float" as const };
 
   const tile = multiply(tiling, rows, columns);
   const at = (block: string): [string, string] => [
@@ -113,7 +114,7 @@ export function matmulKernels(scene: Scene, index: number): Kernel[] {
   ];
   const rest = depth % 4;
   const vector = width % 4 > 0 ? "none" : turn ? "rows" : "columns";
-  const body = `let part = group / ${tiles}u;
+  const sum = `let part = group / ${tiles}u;
 let matrix = (group / ${down * across}u) % ${matrices}u;
 let down = (group / ${across}u) % ${down}u;
 let across = group % ${across}u;
@@ -127,9 +128,17 @@ ${
       ? `if (part == ${parts - 1}u) {\n${tile.step(at(`${blocks}u`), rest)}\n}`
       : ""
   }
-let plane = (part * ${matrices}u + matrix) * ${height * width}u;
-${
-    storeTile(tiling, tile, {
+let plane = (part * ${matrices}u + matrix) * ${height * width}u;`;
+  return productKernels(scene, {
+    index,
+    results,
+    inputs,
+    tiling,
+    tile,
+    tiles,
+    parts,
+    sum,
+    store: {
       rows: turn ? width : height,
       columns: turn ? height : width,
       rowStride: turn ? "1u" : `${width}u`,
@@ -137,22 +146,6 @@ ${
         place: turn ? `plane + ${name} * ${width}u` : `plane + ${name}`,
       }),
       vector,
-    })
-  }`;
-  const product = assembleGroup({
-    name: nameOf(instruction),
-    inputs,
-    results: [{
-      number: target,
-      spec,
-      name: "result",
-      type: vector === "none" ? "f32" : "vec4f",
-    }],
-    functions: [],
-    work: { workgroups: tiles * parts, lanes },
-    body,
+    },
   });
-  return parts === 1
-    ? [product]
-    : [product, joinParts(instruction, target, index, parts)];
 }

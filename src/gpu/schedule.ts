@@ -6,6 +6,7 @@
  */
 
 import { fuse } from "../program/fusion.ts";
+import type { Group } from "../program/groups.ts";
 import type { Instruction, Program } from "../program/program.ts";
 import { sizeOf } from "../tensor/value.ts";
 import { convolutionKernels } from "./convolution.ts";
@@ -20,6 +21,7 @@ import { foldWindowsKernel } from "./fold_windows.ts";
 import { kernelGradientKernels } from "./kernel_gradient.ts";
 import { matmulKernels } from "./matmul.ts";
 import { bytesOf } from "./memory.ts";
+import { epilogueAlone } from "./product.ts";
 import { argmaxKernel, reductionKernels } from "./reduction.ts";
 import { scatterKernels } from "./scatter.ts";
 import { buffersOf, splitBindings } from "./split.ts";
@@ -91,13 +93,13 @@ function kernelsFor(
   targets: ReadonlyMap<string, string>,
   software: boolean,
 ): Schedule {
-  const fused = fuse(program, mostInputs, targets);
-  const { instructions, stored, outputs, inPlace, groups } = fused;
+  const fused = fuse(program, mostInputs, targets, true);
+  const { instructions, outputs, inPlace, groups } = fused;
   let numbers = instructions.length;
   const scene: Scene = { ...fused, software, scratch: () => numbers++ };
-  const written = groups.map(({ results }) => ({
-    results,
-    kernels: kernelsOf(scene, results),
+  const written = groups.map((group) => ({
+    group,
+    kernels: kernelsOf(scene, group),
   }));
   const kernels = written.flatMap(({ kernels }) => kernels);
   const scratch = new Map(
@@ -106,23 +108,32 @@ function kernelsFor(
   );
   return {
     instructions,
-    stored,
+    // A product that has an epilogue may have been written after all.
+    stored: fused.stored.map((known, i) => known || scratch.has(i)),
     outputs,
     inPlace,
     kernels,
-    groups: written.flatMap(({ results, kernels }) =>
-      kernels.map(() => results)
+    groups: written.flatMap(({ group: { results, product }, kernels }) =>
+      kernels.map((kernel) =>
+        product === undefined
+          ? results
+          // It and its epilogue may be kernels of their own.
+          : kernel.results.map(({ number }) =>
+            number < instructions.length ? number : product
+          )
+      )
     ),
     bytesOf: (number) => bytesOf(instructions[number] ?? scratch.get(number)!),
   };
 }
 
 /** The kernels of results that are computed together. */
-function kernelsOf(scene: Scene, results: readonly number[]): Kernel[] {
+function kernelsOf(scene: Scene, { results, product }: Group): Kernel[] {
   const { instructions } = scene;
-  const [index] = results;
+  const index = product ?? results[0];
   const { operation: { kind }, operands } = instructions[index];
   const nothing = operands.some((o) => sizeOf(instructions[o].shape) === 0);
+  const depthwise = kind.startsWith("conv") && isDepthwise(instructions, index);
   switch (kind) {
     case "sum":
     case "reduce-max":
@@ -130,18 +141,25 @@ function kernelsOf(scene: Scene, results: readonly number[]): Kernel[] {
     case "argmax":
       return [argmaxKernel(scene, index)];
     case "matmul":
-      return nothing ? [zeros(scene, index)] : matmulKernels(scene, index);
+      if (nothing) return [zeros(scene, index)];
+      return matmulKernels(scene, index, results);
     case "conv":
     case "conv-input-gradient":
       if (nothing) return [zeros(scene, index)];
-      return isDepthwise(instructions, index)
-        ? [depthwiseKernel(scene, index)]
-        : convolutionKernels(scene, index);
+      return depthwise
+        ? [
+          depthwiseKernel(scene, index),
+          ...epilogueAlone(scene, index, results),
+        ]
+        : convolutionKernels(scene, index, results);
     case "conv-kernel-gradient":
       if (nothing) return [zeros(scene, index)];
-      return isDepthwise(instructions, index)
-        ? depthwiseGradientKernels(scene, index)
-        : kernelGradientKernels(scene, index);
+      return depthwise
+        ? [
+          ...depthwiseGradientKernels(scene, index),
+          ...epilogueAlone(scene, index, results),
+        ]
+        : kernelGradientKernels(scene, index, results);
     case "fold-windows":
       return [foldWindowsKernel(scene, index)];
     case "scatter-add-rows":

@@ -166,21 +166,34 @@ export interface Store {
   readonly vector: "rows" | "columns" | "none";
 }
 
+/** What is done with numbers of a tile: 4 of them, or one where there is no vector. */
+export interface Written {
+  /** Statements before it, for places outside the result as well. */
+  readonly before: readonly string[];
+  /** Statements for places inside. */
+  readonly stores: readonly string[];
+}
+
 /**
- * Writes what exists of a tile to `result`: of vec4f where neighbours are written
- * together.
+ * Writes what exists of a tile.
+ *
+ * @param tiling How the result is cut into tiles.
+ * @param tile The tile.
+ * @param store Where the numbers lie.
+ * @param write What to do with a value: its place, in vectors where there are such, and
+ * the value; `result` is written by default.
  */
 export function storeTile(
   { tall, wide, lanes, down, across }: Tiling,
   tile: Tile,
   { rows, columns, rowStride, column, vector }: Store,
+  write = (at: string, value: string): Written => ({
+    before: [],
+    stores: [`result[${at}] = ${value};`],
+  }),
 ): string {
   const allRows = rows === down * tall * 4;
   const allColumns = columns === across * lanes * wide * 4;
-  const write = (exists: readonly string[], statement: string): string =>
-    exists.length === 0
-      ? statement
-      : `if (${exists.join(" && ")}) { ${statement} }`;
   const lines: string[] = [];
   for (let i = 0; i < tall * 4; i++) {
     lines.push(`let row${i} = ${tile.row(i)};`);
@@ -194,22 +207,32 @@ export function storeTile(
         statements,
         `let ${name}_at = ${place};`,
       );
-      const within = [
-        ...exists,
-        ...allColumns ? [] : [`${name} < ${columns}u`],
-      ];
       for (let i = 0; i < tall * 4; i += vector === "rows" ? 4 : 1) {
-        const here = [...within, ...allRows ? [] : [`row${i} < ${rows}u`]];
-        const at = `${name}_at + row${i} * ${rowStride}`;
+        const at = `at${i}_${j}_${n}`;
+        const place = `${name}_at + row${i} * ${rowStride}`;
+        lines.push(
+          `let ${at} = ${vector === "none" ? place : `(${place}) / 4u`};`,
+        );
         const four = [0, 1, 2, 3].map((r) => `sum${i + r}_${j}.${"xyzw"[n]}`);
-        lines.push(write(
-          here,
+        const { before, stores } = write(
+          at,
           vector === "columns"
-            ? `result[(${at}) / 4u] = sum${i}_${j};`
+            ? `sum${i}_${j}`
             : vector === "rows"
-            ? `result[(${at}) / 4u] = vec4f(${four.join(", ")});`
-            : `result[${at}] = ${four[0]};`,
-        ));
+            ? `vec4f(${four.join(", ")})`
+            : four[0],
+        );
+        const within = [
+          ...exists,
+          ...allColumns ? [] : [`${name} < ${columns}u`],
+          ...allRows ? [] : [`row${i} < ${rows}u`],
+        ];
+        lines.push(...before);
+        lines.push(
+          within.length === 0
+            ? stores.join("\n")
+            : `if (${within.join(" && ")}) {\n${stores.join("\n")}\n}`,
+        );
       }
     }
   }

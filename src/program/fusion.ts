@@ -13,6 +13,7 @@
  */
 
 import { sizeOf } from "../tensor/value.ts";
+import { joinEpilogues } from "./epilogues.ts";
 import {
   CONTRACTIONS,
   type Group,
@@ -50,7 +51,8 @@ export interface Fused {
   /**
    * The stored results that have elements, in an order in which they can be
    * computed: those of a group by one kernel. A device may compute each on its
-   * own instead, since whatever is not stored can be computed anywhere.
+   * own instead, since whatever is not stored can be computed anywhere, but for a
+   * group's product.
    */
   readonly groups: readonly Group[];
   /**
@@ -69,11 +71,14 @@ export interface Fused {
  * at most one more, where a result that replaces an input counts once with it.
  * @param targets Output name to the name of the input that it replaces in the end;
  * none by default.
+ * @param epilogues Whether a kernel may compute a product and what is computed from it
+ * element by element, as in {@linkcode joinEpilogues}; by default not.
  */
 export function fuse(
   program: Program,
   mostInputs: number,
   targets: ReadonlyMap<string, string> = new Map(),
+  epilogues = false,
 ): Fused {
   const { instructions, outputs } = splitConcats(program, mostInputs);
   const roots = storageRoots(instructions);
@@ -117,7 +122,24 @@ export function fuse(
     // Not all that replaces an input can be written in its place after all.
     const tooWide = groups.filter((group) => !fits(group, inPlace));
     if (tooWide.length === 0) {
-      return { instructions, outputs: results, stored, roots, groups, inPlace };
+      const fused = { instructions, outputs: results, roots };
+      if (!epilogues) return { ...fused, stored, groups, inPlace };
+      const replace = (groups: readonly Group[]) =>
+        replaceInPlace(instructions, groups, replaced, results);
+      const joined = joinEpilogues(
+        instructions,
+        groups,
+        new Set(results.values()),
+        (groups, { results, reads }) =>
+          results.length + reads.size <= mostInputs + 1 &&
+          replace(groups).size === inPlace.size,
+      );
+      return {
+        ...fused,
+        stored: stored.map((known, i) => known && !joined.passing.has(i)),
+        groups: joined.groups,
+        inPlace: replace(joined.groups),
+      };
     }
     for (const { results } of tooWide) grouping.split(results[0]);
   }

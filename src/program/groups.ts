@@ -21,6 +21,11 @@ export interface Group {
    * element i of the results (or of what is reduced), not others.
    */
   readonly reads: ReadonlyMap<number, boolean>;
+  /**
+   * A product whose element i is needed for element i of the results, and which is
+   * computed with them; it may be one of them.
+   */
+  readonly product?: number;
 }
 
 /** Operations whose operands and results lie in memory. */

@@ -12,12 +12,25 @@ import {
   convInputGradient,
   convKernelGradient,
   type ConvolutionGeometry,
+  exp,
   matmul,
+  maximum,
   mul,
+  neg,
+  reshape,
+  sub,
+  sum,
+  takeRows,
+  type Tensor,
   transpose,
 } from "../../src/tensor/mod.ts";
 import { GEOMETRIES } from "../tensor/geometries.ts";
-import { assertAgrees, type DeviceTest, floatTensor } from "./compare.ts";
+import {
+  assertAgrees,
+  type DeviceTest,
+  floatTensor,
+  integers,
+} from "./compare.ts";
 
 /** A geometry that is the same along both axes. */
 export const geometry = (
@@ -130,6 +143,69 @@ export function productTests(test: DeviceTest): void {
           [`${name}: kernel gradient`]: convKernelGradient(x, dy, kernel, how),
         }, 60);
       }
+    },
+  );
+
+  test(
+    "what is computed from products element by element agrees with the reference",
+    async (device) => {
+      // Each is a program of its own, so that nothing else needs its product.
+      const agree = async (cases: Readonly<Record<string, Tensor>>) => {
+        for (const [name, tensor] of Object.entries(cases)) {
+          await assertAgrees(device, { [name]: tensor }, 60);
+        }
+      };
+      const x = floatTensor([36, 24]), w = floatTensor([24, 40], 2);
+      const bias = floatTensor([40], 3), rows = floatTensor([36, 1], 4);
+      const square = floatTensor([24, 24], 5);
+      const product = matmul(x, w);
+      const biased = add(product, bias);
+      const other = matmul(floatTensor([36, 8], 6), floatTensor([8, 40], 7));
+      await agree({
+        "bias and activation": maximum(biased, 0),
+        "of rows": mul(matmul(x, transpose(x)), rows),
+        "needed elsewhere": add(biased, sum(product, 1, { keepAxes: true })),
+        "of two products": maximum(mul(product, other), bias),
+        "with its operand": add(matmul(square, square), square),
+        "long sum": neg(
+          matmul(floatTensor([8, 900], 8), floatTensor([900, 8])),
+        ),
+        "odd shape": add(matmul(floatTensor([5, 3]), floatTensor([3, 7])), 1),
+        tall: mul(matmul(floatTensor([300, 8]), floatTensor([8, 12], 9)), 2),
+        "of another shape": mul(reshape(product, [9, 4, 40]), bias),
+        "of elements one by one": takeRows(add(product, 1), integers([6], 36)),
+        "of nothing": add(matmul(floatTensor([4, 0]), floatTensor([0, 8])), 1),
+      });
+      await assertAgrees(device, {
+        product,
+        biased,
+        "two more": exp(mul(biased, 0.1)),
+      }, 60);
+      const [image, kernel] = [[2, 6, 8, 8], [10, 6, 3, 3]];
+      const i = floatTensor(image), k = floatTensor(kernel);
+      const channels = floatTensor([10, 1, 1], 3);
+      const y = conv(i, k, geometry(1, 1));
+      const dy = floatTensor(y.shape, 4), half = floatTensor([2, 10, 4, 4]);
+      const deep = geometry(1, 1, 1, 6);
+      await agree({
+        conv: maximum(add(add(y, channels), dy), 0),
+        "input gradient": mul(
+          convInputGradient(dy, k, image, geometry(1, 1)),
+          i,
+        ),
+        "strided input gradient": add(
+          convInputGradient(half, k, image, geometry(2, 1)),
+          i,
+        ),
+        "kernel gradient": sub(
+          k,
+          mul(0.1, convKernelGradient(i, dy, kernel, geometry(1, 1))),
+        ),
+        depthwise: neg(conv(i, floatTensor([6, 1, 3, 3]), deep)),
+        "depthwise kernel gradient": neg(
+          convKernelGradient(i, i, [6, 1, 3, 3], deep),
+        ),
+      });
     },
   );
 }

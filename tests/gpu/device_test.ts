@@ -271,7 +271,7 @@ gpuTest(
     );
     assertStringIncludes(
       message,
-      "144 for state, 512 for inputs and constants\nThe largest tensors: input float[16, 8] x (512 bytes), matmul float[16, 4] with fc.weight (256 bytes)",
+      "144 for state, 512 for inputs and constants\nThe largest tensors: input float[16, 8] x (512 bytes), matmul float[16, 4] and add float[16, 4] with fc.bias (256 bytes)",
     );
     assert(message.endsWith("\nhelp: reduce the batch size or the model"));
   },

@@ -17,10 +17,12 @@ import {
 import { evaluate } from "../../src/reference/evaluate.ts";
 import {
   add,
+  conv,
   exp,
   input,
   matmul,
   mul,
+  neg,
   scatterAddRows,
   sum,
   type Tensor,
@@ -190,6 +192,27 @@ Deno.test("profiledKernels counts a split product once, and the sum of its parts
   assert(parts > 1 && Number.isInteger(parts), `${parts} parts`);
   assertEquals(product.bytes, 4 * (2 * 8 * 4096 + parts * 64));
   assertEquals(join.bytes, 4 * (parts * 64 + 64));
+});
+
+Deno.test("profiledKernels counts a convolution where it is made, not its operands' copies", () => {
+  const x = input("x", [2, 4, 6, 6]), w = input("w", [8, 4, 3, 3]);
+  const how = {
+    stride: [1, 1],
+    padding: [1, 1],
+    dilation: [1, 1],
+    groups: 1,
+  } as const;
+  const y = neg(conv(x, w, how));
+  const [image, kernel, product, ...others] = profiledKernels(
+    schedule(lower(new Map([["y", y]]))),
+  );
+  assertEquals(others, []);
+  assertEquals([image.flops, kernel.flops], [0, 0]);
+  assertEquals(product.operations, ["conv", "neg"]);
+  const size = 2 * 8 * 6 * 6;
+  assertEquals(product.flops, 2 * size * 4 * 9 + size);
+  // The copy of the image has zeros around.
+  assertEquals(product.bytes, 4 * (2 * 4 * 8 * 8 + 8 * 4 * 9 + size));
 });
 
 Deno.test("profiledKernels counts a scatter-add where it is made, not where it is prepared", () => {
