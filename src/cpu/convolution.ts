@@ -35,7 +35,7 @@ import {
   vectorsFor,
   withRows,
 } from "./tile.ts";
-import { isForWinograd, winogradKernels } from "./winograd.ts";
+import { isForWinograd, winogradKernels } from "./winograd_convolution.ts";
 
 /** Floats of a band in the scratch: half of a usual second cache. */
 const BAND = 64 * 1024;

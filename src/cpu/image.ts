@@ -1,7 +1,8 @@
 /**
  * A band of an image as the positions of a kernel see it: with its padding, and
  * so ordered that neighbouring positions read neighbouring numbers, whatever the
- * stride. Only the image is copied, once, not the patches.
+ * stride; or with four channels side by side. Only the image is copied, once, not
+ * the patches.
  *
  * Along each axis, positions 0, 1, 2, ... see the cells `position * step + offset`.
  * Cells whose offsets leave the same remainder by the step lie side by side.
@@ -19,6 +20,7 @@ import {
   type Operand,
   v128,
 } from "./expression.ts";
+import { transpose } from "./pack.ts";
 import { FLOAT, LANES } from "./tile.ts";
 
 /** How an axis of a band is laid out. */
@@ -113,6 +115,66 @@ export function copyBand(
       });
     }
     f.increase(plane, rows.extent * columns.extent * FLOAT);
+  });
+}
+
+/** A band of four channels of an image of planes of height x width. */
+export interface ChannelBand {
+  readonly height: number;
+  readonly width: number;
+  /** How many rows are copied, and the first: a large number above the image. */
+  readonly rows: Local<"i32">;
+  readonly first: Local<"i32">;
+  /** How many columns are copied, and how many of them are before the image. */
+  readonly columns: number;
+  readonly before: number;
+  /** Address of the first channel. */
+  readonly from: Local<"i32">;
+  readonly to: Local<"i32">;
+}
+
+/** Emits the copying of a band of four channels: [row, column, channel]. */
+export function copyChannels(f: FunctionBuilder, band: ChannelBand): void {
+  const { height, width, rows, first, columns, from, to } = band;
+  const plane = height * width * FLOAT;
+  const cellBytes = LANES * FLOAT;
+  const before = Math.min(columns, band.before);
+  const inside = Math.max(0, Math.min(columns - before, width));
+  const [row, column] = [f.local("i32"), f.local("i32")];
+  const y = f.let(first);
+  const at = f.let(to);
+  const padding = (count: number) =>
+    f.loop(column, 0, count, 1, () => {
+      f.store(at, f32x4.splat(0));
+      f.increase(at, cellBytes);
+    });
+  const copied = () => {
+    const cell = f.let(i32.add(from, i32.mul(y, width * FLOAT)));
+    padding(before);
+    f.loop(column, 0, Math.floor(inside / LANES), 1, () => {
+      const channels = [0, 1, 2, 3].map((c) =>
+        f.let(v128.load(cell, c * plane))
+      );
+      transpose(f, channels).forEach((vector, i) =>
+        f.store(at, vector, i * cellBytes)
+      );
+      f.increase(cell, LANES * FLOAT);
+      f.increase(at, LANES * cellBytes);
+    });
+    for (let i = 0; i < inside % LANES; i++) {
+      const vector = [1, 2, 3].reduce(
+        (channels, c) =>
+          v128.load32_lane(cell, channels, c, c * plane + i * FLOAT),
+        v128.load32_zero(cell, i * FLOAT),
+      );
+      f.store(at, vector);
+      f.increase(at, cellBytes);
+    }
+    padding(columns - before - inside);
+  };
+  f.loop(row, 0, rows, 1, () => {
+    f.if(i32.lt_u(y, height), copied, () => padding(columns));
+    f.increase(y, 1);
   });
 }
 

@@ -1,13 +1,11 @@
 /**
- * The gradient at a kernel of 3 x 3 with stride 1, by Winograd: `winograd.ts` read
- * backwards, with the names of that file.
+ * The gradient at kernels of 3 x 3 with stride 1, by Winograd (`winograd.ts`).
  *
- *     dg = G^T [ sum over squares of (B^T d B) * (A dY A^T) ] G
- *
- * The sum over squares and samples is a matrix product for each of 16 places: dy's
- * channels by the image's. Lanes are four channels. Both sides are transformed a
- * chunk of squares at a time; parts of the squares are summed apart, and the last
- * kernel joins them in order and takes them back to 3 x 3.
+ * The sum over squares and samples is a matrix product at each of 16 places: dy's
+ * channels by the image's. Lanes are four channels, which are laid side by side as
+ * they are copied (`image.ts`). Both sides are transformed a chunk of squares at a
+ * time; parts of the squares are summed apart, and the last kernel joins them in
+ * order and takes them back to 3 x 3.
  *
  * @module
  */
@@ -16,8 +14,8 @@ import type { ConvolutionGeometry } from "../tensor/tensor.ts";
 import type { Shape } from "../tensor/value.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import { type Expression, f32x4, i32, type Local, v128 } from "./expression.ts";
+import { copyChannels } from "./image.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
-import { transpose } from "./pack.ts";
 import {
   clear,
   cutRows,
@@ -32,9 +30,11 @@ import {
   withRows,
 } from "./tile.ts";
 import {
+  kernelsFrom,
   LEAST_POSITIONS,
   MOST_WEIGHTS,
   PLACES,
+  transformSlopes,
   transformSquare,
 } from "./winograd.ts";
 
@@ -301,7 +301,15 @@ function transformSide(
   f.loop(s, 0, count, 1, () => {
     const four = f.let(source);
     f.loop(channel, 0, channels, LANES, () => {
-      copyFour(f, side, across, four, start, lines, scratch);
+      copyChannels(f, {
+        ...side,
+        rows: f.let(i32.add(i32.mul(lines, 2), side.edge - 2)),
+        columns: cellsOf(side, across),
+        first: f.let(i32.sub(i32.mul(start, 2), side.padding[0])),
+        before: side.padding[1],
+        from: four,
+        to: scratch,
+      });
       const square = f.let(scratch);
       const at = f.let(i32.add(target, i32.mul(channel, FLOAT)));
       const row = cellsOf(side, across) * FOUR;
@@ -324,83 +332,6 @@ function transformSide(
     f.increase(source, groups * channels * plane);
     const squares = i32.mul(lines, across * channels * FLOAT);
     f.increase(target, squares);
-  });
-}
-
-/** A dY A^T for four channels of a square of 2 x 2. */
-function transformSlopes(
-  f: FunctionBuilder,
-  load: (row: number, column: number) => Expression<"v128">,
-  store: (row: number, column: number, number: Expression<"v128">) => void,
-): void {
-  /** A applied to two vectors. */
-  const spread = ([a, b]: readonly Local<"v128">[]) => [
-    a,
-    f.let(f32x4.add(a, b)),
-    f.let(f32x4.sub(a, b)),
-    f.let(f32x4.neg(b)),
-  ];
-  const columns = [0, 1].map((j) =>
-    spread([0, 1].map((i) => f.let(load(i, j))))
-  );
-  for (let i = 0; i < 4; i++) {
-    spread(columns.map((column) => column[i])).forEach((number, j) =>
-      store(i, j, number)
-    );
-  }
-}
-
-/** Copies a band of four channels, with its padding: [row, column, channel]. */
-function copyFour(
-  f: FunctionBuilder,
-  side: Side,
-  across: number,
-  from: Local<"i32">,
-  start: Local<"i32">,
-  lines: Local<"i32">,
-  to: Local<"i32">,
-): void {
-  const { height, width, padding, edge } = side;
-  const columns = cellsOf(side, across);
-  const plane = height * width * FLOAT;
-  const before = Math.min(columns, padding[1]);
-  const inside = Math.max(0, Math.min(columns - before, width));
-  const [row, column] = [f.local("i32"), f.local("i32")];
-  const rows = f.let(i32.add(i32.mul(lines, 2), edge - 2));
-  const y = f.let(i32.sub(i32.mul(start, 2), padding[0]));
-  const at = f.let(to);
-  const zeros = (count: number) => {
-    f.loop(column, 0, count, 1, () => {
-      f.store(at, f32x4.splat(0));
-      f.increase(at, FOUR);
-    });
-  };
-  f.loop(row, 0, rows, 1, () => {
-    // Above the image y is a large number.
-    f.if(i32.lt_u(y, height), () => {
-      const cell = f.let(i32.add(from, i32.mul(y, width * FLOAT)));
-      zeros(before);
-      f.loop(column, 0, inside >> 2, 1, () => {
-        const lanes = [0, 1, 2, 3].map((c) =>
-          f.let(v128.load(cell, c * plane))
-        );
-        transpose(f, lanes).forEach((vector, i) =>
-          f.store(at, vector, i * FOUR)
-        );
-        f.increase(cell, FOUR);
-        f.increase(at, LANES * FOUR);
-      });
-      for (let i = 0; i < inside % LANES; i++) {
-        const vector = [1, 2, 3].reduce(
-          (lanes, c) => v128.load32_lane(cell, lanes, c, c * plane + i * FLOAT),
-          v128.load32_zero(cell, i * FLOAT),
-        );
-        f.store(at, vector);
-        f.increase(at, FOUR);
-      }
-      zeros(columns - before - inside);
-    }, () => zeros(columns));
-    f.increase(y, 1);
   });
 }
 
@@ -474,13 +405,6 @@ function emitJoin(f: FunctionBuilder, { groups, x, dy, parts }: Plan): void {
     f.parameter(i)
   );
   const matrix = dy.channels * x.channels * FLOAT;
-  /** G^T applied to four vectors. */
-  const gather = ([a, b, c, d]: readonly Local<"v128">[]) => {
-    const half = f.let(f32x4.splat(0.5));
-    const sum = f.let(f32x4.mul(f32x4.add(b, c), half));
-    const difference = f.let(f32x4.mul(f32x4.sub(b, c), half));
-    return [f.let(f32x4.add(a, sum)), difference, f.let(f32x4.add(sum, d))];
-  };
   const [unit, channel, part] = [0, 1, 2].map(() => f.local("i32"));
   f.loop(unit, first, last, 1, () => {
     const row = f.let(i32.rem_u(unit, dy.channels));
@@ -502,16 +426,11 @@ function emitJoin(f: FunctionBuilder, { groups, x, dy, parts }: Plan): void {
           f.set(sum, f32x4.add(sum, v128.load(at, i * matrix)))
         );
       });
-      const columns = [0, 1, 2, 3].map((j) =>
-        gather([0, 1, 2, 3].map((i) => sums[i * 4 + j]))
-      );
-      for (let i = 0; i < 3; i++) {
-        gather(columns.map((column) => column[i])).forEach((number, j) => {
-          for (let lane = 0; lane < LANES; lane++) {
-            f.storeLane(to, number, lane, (lane * 9 + i * 3 + j) * FLOAT);
-          }
-        });
-      }
+      kernelsFrom(f, (i, j) => sums[i * 4 + j], (i, j, number) => {
+        for (let lane = 0; lane < LANES; lane++) {
+          f.storeLane(to, number, lane, (lane * 9 + i * 3 + j) * FLOAT);
+        }
+      });
       f.increase(from, FOUR);
       f.increase(to, LANES * 9 * FLOAT);
     });
