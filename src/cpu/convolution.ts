@@ -37,7 +37,7 @@ import {
 } from "./tile.ts";
 import { isForWinograd, winogradKernels } from "./winograd_convolution.ts";
 
-/** Floats of a band in the scratch: half of a usual second cache. */
+/** Most floats of a band in the scratch: 256 KiB. */
 const BAND = 64 * 1024;
 
 /** Steps of the sum after which the sums wait in the result. */

@@ -9,18 +9,18 @@ import { type Axis, axisOf, placeOn, placesOf } from "./image.ts";
 import type { Scene } from "./kernel.ts";
 import { cutRows, LANES, type Rows, vectorsFor } from "./tile.ts";
 
-/** Floats of the image in the scratch: an eighth of a usual second cache. */
+/** Most floats of the image in the scratch: 256 KiB. */
 const BAND = 64 * 1024;
 
 /** Most positions of a chunk: six rows of dy stay in the first cache. */
-const POSITIONS = 1024;
+const MOST_POSITIONS = 1024;
 
 /** Least positions of a part, so that joining costs little. */
 const PART = 512;
 
-/** Most parts, and units of work that keep many threads busy. */
+/** Most parts, and units of work; each range of channels copies the image anew. */
 const MOST_PARTS = 32;
-const ENOUGH_UNITS = 16;
+const ENOUGH_UNITS = 8;
 
 /** A kernel gradient, and how it is cut. */
 export interface GradientPlan {
@@ -98,10 +98,11 @@ export function gradientPlan(scene: Scene, index: number): GradientPlan {
 
   // A chunk is a band of a large sample, or several small samples.
   const all = positions[0] * positions[1];
-  const most = Math.max(1, Math.floor(POSITIONS / positions[1]));
+  const many = Math.max(PART, Math.min(MOST_POSITIONS, batch * all / 16));
+  const most = Math.max(1, Math.floor(many / positions[1]));
   const bands = Math.ceil(positions[0] / most);
   const band = Math.ceil(positions[0] / bands);
-  const samples = Math.min(batch, Math.max(1, Math.floor(POSITIONS / all)));
+  const samples = Math.min(batch, Math.max(1, Math.floor(many / all)));
   const rows = rowsOf(band);
   const plane = placesOf(rows) * placesOf(columns);
   const block = direct

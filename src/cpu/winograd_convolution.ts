@@ -51,7 +51,7 @@ const VECTORS = 2;
 /** Bytes of a row of a tile: eight squares. */
 const ROW = VECTORS * LANES * FLOAT;
 
-/** Floats of a band in the scratch. */
+/** Most floats of a band in the scratch: 256 KiB. */
 const BAND = 64 * 1024;
 
 /** Units of work that keep many threads busy. */
