@@ -141,7 +141,11 @@ export class CpuExecutable implements Executable {
           total + 5 + kernel.inputs.length + kernel.outputs.length,
         1,
       );
-      const table = device.heap.allocate("the list of kernels", words * 4);
+      const counters = steps.length * (device.pool.threads + 1);
+      const table = device.heap.allocate(
+        "the list of kernels",
+        (words + counters) * ELEMENT_BYTES,
+      );
       given.push(table);
       return {
         steps,
@@ -151,6 +155,7 @@ export class CpuExecutable implements Executable {
           functions: exported,
           table,
           version: 0,
+          counters: table + words * ELEMENT_BYTES,
         },
       };
     });

@@ -10,15 +10,15 @@
 
 import type { Heap } from "./heap.ts";
 import {
-  type Call,
   Control,
   type KernelFunction,
   Mailbox,
   mailboxOf,
   MOST_TEXT,
   Post,
-  readCalls,
-  runCalls,
+  readTasks,
+  runTasks,
+  type Task,
 } from "./run.ts";
 import type { Message } from "./worker.ts";
 
@@ -31,10 +31,12 @@ export interface PoolProgram {
   readonly module: WebAssembly.Module;
   readonly functions: readonly KernelFunction[];
   /** Address of the calls, and what tells apart what it has held. */
-  table: number;
+  readonly table: number;
   version: number;
-  /** This thread's calls as last read, and what they were read for. */
-  calls?: readonly Call[];
+  /** Address of the counters: for each call, one more than there are threads. */
+  readonly counters: number;
+  /** This thread's tasks as last read, and what they were read for. */
+  tasks?: readonly Task[];
   key?: string;
 }
 
@@ -47,7 +49,7 @@ interface Thread {
 
 /** What went wrong in a thread. */
 export interface Failure {
-  /** Which call of the program, and what it said. */
+  /** Which call of the program's, and what it said. */
   readonly call: number;
   readonly message: string;
 }
@@ -60,6 +62,8 @@ export class Pool {
   lastThreads = 1;
   readonly #heap: Heap;
   readonly #workers: (Thread | undefined)[] = [];
+  /** Workers that the last program was given to. */
+  readonly #busy: number[] = [];
   readonly #dropped: number[] = [];
   #scratch = 0;
   #scratchBytes = 0;
@@ -114,49 +118,64 @@ export class Pool {
     times?: number[],
   ): Failure | undefined {
     const { words } = this.#heap;
-    const ready: number[] = [];
+    this.#settle();
     for (let thread = 1; shared && thread < this.threads; thread++) {
       if (!this.#isReady(thread, program)) continue;
       const mailbox = mailboxOf(thread);
       const { empty, claimed } = Mailbox;
       const before = Atomics.compareExchange(words, mailbox, empty, claimed);
-      if (before === empty) ready.push(thread);
+      if (before === empty) this.#busy.push(thread);
     }
-    const threads = ready.length + 1;
+    const threads = this.#busy.length + 1;
     this.lastThreads = threads;
+    const counters = program.counters / 4;
     words[Control.table] = program.table;
+    words[Control.counters] = counters;
     words[Control.version] = program.version;
     words[Control.threads] = threads;
     words[Control.scratch] = this.#scratch;
     words[Control.scratchBytes] = this.#scratchBytes;
     Atomics.store(words, Control.failed, 0);
     Atomics.store(words, Control.busy, 1);
-    ready.forEach((thread, i) => {
-      const mailbox = mailboxOf(thread);
-      words[mailbox + Post.index] = i + 1;
-      Atomics.store(words, mailbox, program.id);
-      Atomics.notify(words, mailbox);
-    });
     const key = `${[program.version, threads, program.table, this.#scratch]}`;
-    if (!program.calls || program.key !== key) {
-      program.calls = readCalls(
+    if (!program.tasks || program.key !== key) {
+      program.tasks = readTasks(
         program.functions,
         words,
         program.table,
-        0,
         threads,
         this.#scratch,
       );
       program.key = key;
     }
-    runCalls(program.calls, words, 0, threads, times);
+    const { tasks } = program;
+    words.fill(0, counters, counters + tasks.length * (threads + 1));
+    this.#busy.forEach((thread, i) => {
+      const mailbox = mailboxOf(thread);
+      words[mailbox + Post.index] = i + 1;
+      Atomics.store(words, mailbox, program.id);
+      Atomics.notify(words, mailbox);
+    });
+    runTasks({ tasks, thread: 0, threads, counters }, words, times);
     Atomics.store(words, Control.busy, 0);
     return Atomics.load(words, Control.failed) === 0
       ? undefined
-      : this.#failure();
+      : this.#failure(tasks);
   }
 
-  #failure(): Failure {
+  /** Waits until the workers have left the last program, which is done. */
+  #settle(): void {
+    const { words } = this.#heap;
+    for (const thread of this.#busy.splice(0)) {
+      const mailbox = mailboxOf(thread);
+      for (let mail = 1; mail > 0;) {
+        mail = Atomics.load(words, mailbox);
+        if (mail > 0) Atomics.wait(words, mailbox, mail, 1);
+      }
+    }
+  }
+
+  #failure(tasks: readonly Task[]): Failure {
     const { words } = this.#heap;
     const size = Math.min(words[Control.text], MOST_TEXT);
     const bytes = new Uint8Array(
@@ -164,8 +183,12 @@ export class Pool {
       (Control.text + 1) * 4,
       size,
     ).slice();
+    const before = tasks.slice(0, words[Control.failedTask]);
     return {
-      call: words[Control.failedCall],
+      call: before.reduce(
+        (sum, { calls }) => sum + calls.length,
+        words[Control.failedCall],
+      ),
       message: new TextDecoder().decode(bytes),
     };
   }
@@ -193,8 +216,6 @@ export class Pool {
       return false;
     }
     if (Atomics.load(words, mailbox + Post.received) < message) return false;
-    // A worker is done with its last program a moment after the others know.
-    while (Atomics.load(words, mailbox) > 0);
     return Atomics.load(words, mailbox) === Mailbox.empty;
   }
 

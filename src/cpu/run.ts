@@ -1,7 +1,7 @@
 /**
  * How a thread runs a program: the part of the device that the workers have too.
- * A program is a list of calls in shared memory. Each thread computes its share of
- * each call, and waits for the others where a call needs what they computed.
+ * A program is a list of calls in shared memory. All threads go through it, compute
+ * what of each call nobody else has taken, and wait until it is done.
  *
  * @module
  */
@@ -11,20 +11,18 @@ export type KernelFunction = (...parameters: number[]) => void;
 
 /** Control words of the threads, as indices of ints in the memory. */
 export const Control = {
-  /** Threads that have arrived at the barrier. */
-  arrived: 16,
-  /** Changes when all have arrived. */
-  phase: 32,
-  /** Threads that sleep at the barrier. */
+  /** Threads that sleep until a task is done. */
   sleeping: 48,
-  /** 0, or the thread that failed, plus 1. */
+  /** 1 when a call has failed. */
   failed: 64,
-  /** The call that failed. */
-  failedCall: 65,
+  /** The task, and the call in it. */
+  failedTask: 65,
+  failedCall: 66,
   /** Bytes of the error's text, and the text. */
-  text: 66,
-  /** What runs: its table, the number of threads, each thread's scratch. */
+  text: 67,
+  /** What runs: its table and counters, the threads, the scratch of each. */
   table: 512,
+  counters: 518,
   threads: 513,
   scratch: 514,
   scratchBytes: 515,
@@ -71,122 +69,161 @@ export const MOST_TEXT = 1024;
 /** How often a thread looks before it sleeps: some 20 microseconds. */
 const SPINS = 4000;
 
+/** Chunks that a thread's share of a call is cut into, for others to take over. */
+const CHUNKS = 4;
+
 /** A call as a thread has it. */
-export interface Call {
+interface Call {
   readonly run: KernelFunction;
-  /** Addresses, scratch, first unit, last unit: the thread's. */
-  readonly parameters: readonly number[];
-  /** Whether the thread has a share of it. */
-  readonly mine: boolean;
-  /** Whether the threads wait for each other after it. */
-  readonly barrier: boolean;
+  readonly units: number;
+  /** Addresses and scratch; behind them there is room for a range of units. */
+  readonly parameters: number[];
+}
+
+/** Calls between which no thread waits. */
+export interface Task {
+  readonly calls: readonly Call[];
+  /** Into how many chunks the units are cut: 1, where there are several calls. */
+  readonly chunks: number;
+}
+
+/** What a thread knows of a program that it runs. */
+export interface Share {
+  readonly tasks: readonly Task[];
+  readonly thread: number;
+  readonly threads: number;
+  /** Index of the counters: of each task, what is done, and what of each share is taken. */
+  readonly counters: number;
 }
 
 /**
  * Reads a table of calls. It holds their number, then for each: the function, 1 if
- * all threads share it, 1 if a barrier follows, units, addresses and their number.
+ * all threads share it, 1 if others wait for it, units, the number of addresses, and
+ * these.
  */
-export function readCalls(
+export function readTasks(
   functions: readonly KernelFunction[],
   words: Int32Array,
   table: number,
-  thread: number,
   threads: number,
   scratch: number,
-): Call[] {
+): Task[] {
   let at = table / 4;
   const count = words[at++];
-  const calls: Call[] = [];
+  const tasks: Task[] = [];
+  let waiting: Call[] = [];
   for (let i = 0; i < count; i++) {
-    const [which, shared, barrier, units, addresses] = words.subarray(
-      at,
-      at + 5,
-    );
+    const [which, shared, last, units, addresses] = words.subarray(at, at + 5);
     at += 5;
-    let first = 0, last = thread === 0 ? units : 0;
-    if (shared) {
-      first = Math.floor(units * thread / threads);
-      last = Math.floor(units * (thread + 1) / threads);
-    }
-    calls.push({
+    waiting.push({
       run: functions[which],
-      parameters: [
-        ...words.subarray(at, at + addresses),
-        scratch,
-        first,
-        last,
-      ],
-      mine: first < last,
-      barrier: barrier !== 0 && threads > 1,
+      units,
+      parameters: [...words.subarray(at, at + addresses), scratch, 0, 0],
     });
     at += addresses;
+    if (last === 0) continue;
+    const chunks = shared ? Math.min(units, threads * CHUNKS) : 1;
+    tasks.push({ calls: waiting, chunks });
+    waiting = [];
   }
-  return calls;
+  return tasks;
 }
 
 /**
- * Runs a thread's share of calls. After a failure the threads go on to meet, but
- * compute nothing.
+ * Runs a program together with the other threads. Each takes the chunks of its own
+ * share of a task first, and then what others have not begun; then it waits until
+ * all are done, so that a thread that the machine holds up is waited for only if it
+ * has begun one. After a failure nothing more is computed.
  *
- * @param times Gets the time of the start and of the end of each call.
+ * @param times Gets the time of the start and of the end of each task.
  */
-export function runCalls(
-  calls: readonly Call[],
+export function runTasks(
+  { tasks, thread, threads, counters }: Share,
   words: Int32Array,
-  thread: number,
-  threads: number,
   times?: number[],
 ): void {
   times?.push(performance.now());
-  for (let i = 0; i < calls.length; i++) {
-    const { run, parameters, mine, barrier } = calls[i];
-    if (mine && Atomics.load(words, Control.failed) === 0) {
-      try {
-        run(...parameters);
-      } catch (error) {
-        reportFailure(words, thread, i, error);
-      }
-    }
-    if (barrier) meet(words, threads);
+  for (let i = 0; i < tasks.length; i++) {
+    const task = tasks[i];
+    if (threads === 1) runChunk(task, 0, 1, words, i);
+    else takeChunks(task, thread, threads, words, counters, i);
     times?.push(performance.now());
   }
 }
 
-/** Leaves word of what went wrong; the first failure is the one that is told. */
-export function reportFailure(
-  words: Int32Array,
+function takeChunks(
+  task: Task,
   thread: number,
+  threads: number,
+  words: Int32Array,
+  counters: number,
+  i: number,
+): void {
+  const { chunks } = task;
+  const done = counters + i * (threads + 1);
+  for (let k = 0; k < threads; k++) {
+    const owner = (thread + k) % threads;
+    const first = Math.floor(chunks * owner / threads);
+    const own = Math.floor(chunks * (owner + 1) / threads) - first;
+    const taken = done + 1 + owner;
+    while (Atomics.load(words, taken) < own) {
+      const chunk = Atomics.add(words, taken, 1);
+      if (chunk >= own) break;
+      runChunk(task, first + chunk, chunks, words, i);
+      if (
+        Atomics.add(words, done, 1) === chunks - 1 &&
+        Atomics.load(words, Control.sleeping) > 0
+      ) Atomics.notify(words, done);
+    }
+  }
+  for (let spin = 0; spin < SPINS; spin++) {
+    if (Atomics.load(words, done) === chunks) return;
+  }
+  Atomics.add(words, Control.sleeping, 1);
+  let now = Atomics.load(words, done);
+  while (now !== chunks) {
+    Atomics.wait(words, done, now);
+    now = Atomics.load(words, done);
+  }
+  Atomics.sub(words, Control.sleeping, 1);
+}
+
+function runChunk(
+  { calls }: Task,
+  chunk: number,
+  chunks: number,
+  words: Int32Array,
+  task: number,
+): void {
+  if (Atomics.load(words, Control.failed) !== 0) return;
+  for (let i = 0; i < calls.length; i++) {
+    const { run, units, parameters } = calls[i];
+    parameters[parameters.length - 2] = Math.floor(units * chunk / chunks);
+    parameters[parameters.length - 1] = Math.floor(
+      units * (chunk + 1) / chunks,
+    );
+    try {
+      run(...parameters);
+    } catch (error) {
+      return reportFailure(words, task, i, error);
+    }
+  }
+}
+
+/** Leaves word of what went wrong; the first failure is the one that is told. */
+function reportFailure(
+  words: Int32Array,
+  task: number,
   call: number,
   error: unknown,
 ): void {
-  const before = Atomics.compareExchange(words, Control.failed, 0, thread + 1);
-  if (before !== 0) return;
+  if (Atomics.compareExchange(words, Control.failed, 0, 1) !== 0) return;
+  words[Control.failedTask] = task;
   words[Control.failedCall] = call;
   const message = error instanceof Error ? error.message : String(error);
   const bytes = new TextEncoder().encode(message).slice(0, MOST_TEXT);
   words[Control.text] = bytes.length;
   new Uint8Array(words.buffer).set(bytes, (Control.text + 1) * 4);
-}
-
-/** Waits until all threads are here. */
-function meet(words: Int32Array, threads: number): void {
-  const phase = Atomics.load(words, Control.phase);
-  if (Atomics.add(words, Control.arrived, 1) === threads - 1) {
-    Atomics.store(words, Control.arrived, 0);
-    Atomics.add(words, Control.phase, 1);
-    if (Atomics.load(words, Control.sleeping) > 0) {
-      Atomics.notify(words, Control.phase);
-    }
-    return;
-  }
-  for (let i = 0; i < SPINS; i++) {
-    if (Atomics.load(words, Control.phase) !== phase) return;
-  }
-  Atomics.add(words, Control.sleeping, 1);
-  while (Atomics.load(words, Control.phase) === phase) {
-    Atomics.wait(words, Control.phase, phase);
-  }
-  Atomics.sub(words, Control.sleeping, 1);
 }
 
 /** Waits for a mailbox to fill, and gives what is in it; closes it after a while. */

@@ -6,14 +6,14 @@
  */
 
 import {
-  type Call,
   Control,
   type KernelFunction,
   Mailbox,
   mailboxOf,
   Post,
-  readCalls,
-  runCalls,
+  readTasks,
+  runTasks,
+  type Task,
   waitForMail,
 } from "./run.ts";
 
@@ -34,8 +34,8 @@ export type Message =
 
 interface Program {
   readonly functions: readonly KernelFunction[];
-  /** The calls as last read, and what they were read for. */
-  calls?: readonly Call[];
+  /** The tasks as last read, and what they were read for. */
+  tasks?: readonly Task[];
   key?: string;
 }
 
@@ -96,19 +96,17 @@ function run(program: Program, mailbox: number): void {
   // The memory may have grown.
   const words = new Int32Array(memory.buffer);
   const threads = words[Control.threads], table = words[Control.table];
-  const index = words[mailbox + Post.index];
-  const scratch = words[Control.scratch] + index * words[Control.scratchBytes];
-  const key = `${[words[Control.version], threads, index, table, scratch]}`;
-  if (!program.calls || program.key !== key) {
-    program.calls = readCalls(
-      program.functions,
-      words,
-      table,
-      index,
-      threads,
-      scratch,
-    );
+  const thread = words[mailbox + Post.index];
+  const scratch = words[Control.scratch] + thread * words[Control.scratchBytes];
+  const key = `${[words[Control.version], threads, table, scratch]}`;
+  if (!program.tasks || program.key !== key) {
+    const { functions } = program;
+    program.tasks = readTasks(functions, words, table, threads, scratch);
     program.key = key;
   }
-  runCalls(program.calls, words, index, threads);
+  const { tasks } = program;
+  runTasks(
+    { tasks, thread, threads, counters: words[Control.counters] },
+    words,
+  );
 }
