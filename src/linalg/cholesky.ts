@@ -6,7 +6,7 @@
  */
 
 import { type Value, value } from "../tensor/value.ts";
-import { identity, squareCopy } from "./matrix.ts";
+import { addRows, squareCopy, transposed } from "./matrix.ts";
 
 /** What {@linkcode cholesky} finds. */
 export type Cholesky =
@@ -45,22 +45,19 @@ export type Cholesky =
  * @throws {TypeError} If it is not float.
  */
 export function cholesky(matrix: Value): Cholesky {
-  const { n, data: l } = squareCopy("factor", matrix);
+  const { n, data } = squareCopy("factor", matrix);
+  // Row i of L^T: column i of M's lower triangle, less what the rows above have of it.
+  const u = transposed(value(data, [n, n])).data as Float64Array;
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let entry = l[i * n + j];
-      for (let k = 0; k < j; k++) entry -= l[i * n + k] * l[j * n + k];
-      if (j < i) {
-        l[i * n + j] = entry / l[j * n + j];
-      } else if (entry > 0) {
-        l[i * n + i] = Math.sqrt(entry);
-      } else {
-        return { positiveDefinite: false, row: i, pivot: entry };
-      }
-    }
-    l.fill(0, i * n + i + 1, (i + 1) * n);
+    const above = { start: 0, end: i, from: i, to: () => n };
+    addRows(u, i * n + i, u, n, above, (p) => -u[p * n + i]);
+    const pivot = u[i * n + i];
+    if (!(pivot > 0)) return { positiveDefinite: false, row: i, pivot };
+    const root = Math.sqrt(pivot);
+    for (let j = i; j < n; j++) u[i * n + j] /= root;
+    u.fill(0, i * n, i * n + i);
   }
-  return { positiveDefinite: true, lower: value(l, [n, n]) };
+  return { positiveDefinite: true, lower: transposed(value(u, [n, n])) };
 }
 
 /**
@@ -130,12 +127,23 @@ export function choleskySolve(lower: Value, right: Value): Value {
  * @throws {RangeError} If L is not square or not finite.
  */
 export function choleskyInverse(lower: Value): Value {
-  const n = lower.shape[0];
-  const inverse = choleskySolve(lower, identity(n));
+  const { n, data: l } = squareCopy("invert", lower);
+  // W = L^-1, row by row: L W = 1.
+  const w = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j < i; j++) {
-      inverse.data[j * n + i] = inverse.data[i * n + j];
-    }
+    // Row p of W ends with column p.
+    const to = (p: number): number => Math.min(p + 4, i);
+    const above = { start: 0, end: i, from: 0, to };
+    addRows(w, i * n, w, n, above, (p) => -l[i * n + p]);
+    w[i * n + i] = 1;
+    for (let j = 0; j <= i; j++) w[i * n + j] /= l[i * n + i];
   }
-  return inverse;
+  // M^-1 = W^T W, its lower triangle, and the same above.
+  const inverse = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    const below = { start: i, end: n, from: 0, to: () => i + 1 };
+    addRows(inverse, i * n, w, n, below, (p) => w[p * n + i]);
+    for (let j = 0; j < i; j++) inverse[j * n + i] = inverse[i * n + j];
+  }
+  return value(inverse, [n, n]);
 }

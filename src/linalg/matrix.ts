@@ -123,7 +123,10 @@ export function multiply(a: Value, b: Value): Value {
 /** Arrays of numbers as the functions of this folder read them. */
 export type Numbers = ArrayLike<number>;
 
-/** a [m, k] times b [k, n], both row-major. */
+/**
+ * a [m, k] times b [k, n], both row-major: four rows and four columns at a time, so
+ * that each number that is loaded serves four products.
+ */
 export function product(
   a: Numbers,
   b: Numbers,
@@ -132,14 +135,127 @@ export function product(
   n: number,
 ): Float64Array<ArrayBuffer> {
   const data = new Float64Array(m * n);
-  for (let i = 0; i < m; i++) {
+  const left = a instanceof Float64Array ? a : Float64Array.from(a);
+  const panel = new Float64Array(4 * k); // four columns of b, side by side
+  const tile = new Float64Array(16);
+  for (let j = 0; j < n; j += 4) {
+    const width = Math.min(4, n - j);
     for (let p = 0; p < k; p++) {
-      const left = a[i * k + p];
-      const from = p * n, to = i * n;
-      for (let j = 0; j < n; j++) data[to + j] += left * b[from + j];
+      for (let c = 0; c < width; c++) panel[4 * p + c] = b[p * n + j + c];
+    }
+    for (let i = 0; i < m; i += 4) {
+      multiplyTile(left, panel, i, m, k, tile);
+      const height = Math.min(4, m - i);
+      for (let r = 0; r < height; r++) {
+        for (let c = 0; c < width; c++) {
+          data[(i + r) * n + j + c] = tile[4 * r + c];
+        }
+      }
     }
   }
   return data;
+}
+
+/** Rows i to i + 3 of a, the last one again where there are fewer, times a panel. */
+function multiplyTile(
+  a: Float64Array,
+  panel: Float64Array,
+  i: number,
+  m: number,
+  k: number,
+  tile: Float64Array,
+): void {
+  const a0 = i * k, a1 = Math.min(i + 1, m - 1) * k;
+  const a2 = Math.min(i + 2, m - 1) * k, a3 = Math.min(i + 3, m - 1) * k;
+  let t00 = 0, t01 = 0, t02 = 0, t03 = 0, t10 = 0, t11 = 0, t12 = 0, t13 = 0;
+  let t20 = 0, t21 = 0, t22 = 0, t23 = 0, t30 = 0, t31 = 0, t32 = 0, t33 = 0;
+  for (let p = 0, q = 0; p < k; p++, q += 4) {
+    const b0 = panel[q], b1 = panel[q + 1];
+    const b2 = panel[q + 2], b3 = panel[q + 3];
+    const r0 = a[a0 + p], r1 = a[a1 + p], r2 = a[a2 + p], r3 = a[a3 + p];
+    t00 += r0 * b0;
+    t01 += r0 * b1;
+    t02 += r0 * b2;
+    t03 += r0 * b3;
+    t10 += r1 * b0;
+    t11 += r1 * b1;
+    t12 += r1 * b2;
+    t13 += r1 * b3;
+    t20 += r2 * b0;
+    t21 += r2 * b1;
+    t22 += r2 * b2;
+    t23 += r2 * b3;
+    t30 += r3 * b0;
+    t31 += r3 * b1;
+    t32 += r3 * b2;
+    t33 += r3 * b3;
+  }
+  tile[0] = t00;
+  tile[1] = t01;
+  tile[2] = t02;
+  tile[3] = t03;
+  tile[4] = t10;
+  tile[5] = t11;
+  tile[6] = t12;
+  tile[7] = t13;
+  tile[8] = t20;
+  tile[9] = t21;
+  tile[10] = t22;
+  tile[11] = t23;
+  tile[12] = t30;
+  tile[13] = t31;
+  tile[14] = t32;
+  tile[15] = t33;
+}
+
+/** Which part of a matrix's rows {@linkcode addRows} adds. */
+export interface RowPart {
+  /** Rows from this one. */
+  readonly start: number;
+  /** To below this one. */
+  readonly end: number;
+  /** Columns from this one. */
+  readonly from: number;
+  /** To below this one, for row p and the three after it: what follows is 0. */
+  readonly to: (p: number) => number;
+}
+
+/**
+ * target <- target + sum over some rows p of factor(p) times row p of a square matrix.
+ *
+ * Four rows at a time: a number of the target is loaded and stored once for four
+ * products, which are added in the same order as one by one.
+ *
+ * @param data The target's array, which may be the matrix's own.
+ * @param at Index in it of column `from`.
+ * @param matrix [n, n], row-major.
+ * @param n Number of rows.
+ * @param part Which rows and columns.
+ * @param factor What a row is multiplied by.
+ */
+export function addRows(
+  data: Float64Array,
+  at: number,
+  matrix: Float64Array,
+  n: number,
+  { start, end, from, to }: RowPart,
+  factor: (p: number) => number,
+): void {
+  let p = start;
+  for (; p + 3 < end; p += 4) {
+    const f0 = factor(p), f1 = factor(p + 1);
+    const f2 = factor(p + 2), f3 = factor(p + 3);
+    const r0 = p * n + from, r1 = r0 + n, r2 = r1 + n, r3 = r2 + n;
+    const length = to(p) - from;
+    for (let j = 0; j < length; j++) {
+      data[at + j] = data[at + j] + f0 * matrix[r0 + j] +
+        f1 * matrix[r1 + j] + f2 * matrix[r2 + j] + f3 * matrix[r3 + j];
+    }
+  }
+  for (; p < end; p++) {
+    const f = factor(p), row = p * n + from, length = to(p) - from;
+    for (let j = 0; j < length; j++) data[at + j] += f * matrix[row + j];
+  }
 }
 
 function matrixShape(what: string, { shape }: Value): readonly number[] {

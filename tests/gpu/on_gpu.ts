@@ -18,6 +18,8 @@ try {
   if (!(error instanceof NoGpuError)) throw error;
   missing = error.message;
 }
+/** Whether the GPU that there is is emulated by the processor. */
+export const softwareOnly: boolean = device?.adapter.software ?? false;
 const required = Deno.args.includes("--require-gpu");
 
 /** A test that needs the GPU: skipped, and listed as such, where there is none. */
