@@ -209,16 +209,24 @@ let x_kind = kind % ${x.kinds.length}u;
 ${seen(y, "y")}
 ${seen(x, "x")}
 ${tile.start}
-for (var c = 0u; c < ${fromBlocks}u; c++) {
-for (var i = 0u; i < y_count; i++) {
-for (var j = 0u; j < x_count; j++) {
+// One loop, since each loop of a software adapter moves all sums.
+var c = 0u;
+var i = 0u;
+var j = 0u;
+let steps = ${fromBlocks}u * y_count * x_count;
+for (var step = 0u; step < steps; step++) {
   let w_at = ((c * ${kernel[2]}u + ${cell(y, "y", "i")}) * ${kernel[3]}u + ${
     cell(x, "x", "j")
   }) * ${4 * toBlocks}u;
   let image_at = (c * ${down}u + i * ${y.imageStep}u) * ${across}u + j * ${x.imageStep}u;
 ${tile.step(["w_at", "image_at"], 4)}
-}
-}
+  j++;
+  let row_ends = j == x_count;
+  j = select(j, 0u, row_ends);
+  i += select(0u, 1u, row_ends);
+  let cells_end = i == y_count;
+  i = select(i, 0u, cells_end);
+  c += select(0u, 1u, cells_end);
 }`;
   const product = productKernels(scene, {
     index,

@@ -108,19 +108,18 @@ let block = (group / ${tiling.down * tiling.across}u) % ${groups}u;
 let down = (group / ${tiling.across}u) % ${tiling.down}u;
 let across = group % ${tiling.across}u;
 ${tile.start}
-let last = min(part * ${share}u + ${share}u, ${lines}u);
-for (var line = part * ${share}u; line < last; line++) {
-  let n = line / ${outHeight}u;
-  let p = line % ${outHeight}u;
-  let dy_line = n * ${groups * memberBlocks * outHeight * line}u + p * ${line}u;
-  let x_line = n * ${groups * depthBlocks * down * across}u + p * ${
+let last = min(part * ${share}u + ${share}u, ${lines}u) * ${lineBlocks}u;
+for (var step = part * ${share * lineBlocks}u; step < last; step++) {
+  let q = step % ${lineBlocks}u;
+  let p = step / ${lineBlocks}u % ${outHeight}u;
+  let n = step / ${lineBlocks * outHeight}u;
+  let dy_at = n * ${
+    groups * memberBlocks * outHeight * line
+  }u + p * ${line}u + q * ${block}u;
+  let x_at = n * ${groups * depthBlocks * down * across}u + p * ${
     stride[0] * across
-  }u;
-  for (var q = 0u; q < ${lineBlocks}u; q++) {
-    let dy_at = dy_line + q * ${block}u;
-    let x_at = x_line + q * ${block * stride[1]}u;
+  }u + q * ${block * stride[1]}u;
 ${tile.step(["dy_at", "x_at"], block)}
-  }
 }
 let first = (part * ${filters}u + block * ${members}u) * ${entries}u;`;
   const product = productKernels(scene, {
