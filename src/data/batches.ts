@@ -193,6 +193,30 @@ export function batches(
   })();
 }
 
+/**
+ * The batches of several epochs, one after another.
+ *
+ * @param examples The data set.
+ * @param options As for {@linkcode batches}; the epoch is the first one.
+ * @param start The first batch wanted, counted from the first one of the first epoch;
+ * it may be one of a later epoch.
+ * @param epochs How many epochs.
+ * @returns The batches from `start` on, made as they are asked for.
+ */
+export function* epochBatches(
+  examples: Dataset,
+  options: BatchOptions,
+  start: number,
+  epochs: number,
+): Generator<Batch, void, void> {
+  const count = batchCount(examples, options);
+  const { epoch: first = 0 } = options;
+  for (let done = Math.floor(start / count); done < epochs; done++) {
+    const index = Math.max(0, start - done * count);
+    yield* batches(examples, { ...options, epoch: first + done }, index);
+  }
+}
+
 /** Requires examples that can be augmented. */
 function requireImageShape(task: string, examples: Dataset): void {
   if (examples.shape.length === 3) return;

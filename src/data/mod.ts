@@ -81,6 +81,7 @@ export {
   normalizationOf,
   normalize,
 } from "./normalization.ts";
+export { prefetchBatches, type PrefetchOptions } from "./prefetch.ts";
 export { unpackTar } from "./tar.ts";
 export type { RandomKey } from "../tensor/random.ts";
 export type { Data, DType, Shape, Value } from "../tensor/value.ts";

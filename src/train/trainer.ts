@@ -6,11 +6,12 @@
  */
 
 import {
+  type Batch,
   batchAt,
   batchCount,
-  batches,
   type BatchOptions,
   type Dataset,
+  prefetchBatches,
 } from "../data/mod.ts";
 import type { Checkpoint, JsonObject } from "../io/mod.ts";
 import { crossEntropy, type Layer } from "../layers/mod.ts";
@@ -70,6 +71,11 @@ export interface TrainerOptions {
    * metrics by its size, unless `dropLast` is set.
    */
   readonly batches: Omit<BatchOptions, "seed" | "epoch">;
+  /**
+   * Batches that a worker makes ahead of the steps, as `prefetchBatches` does; 0, and
+   * no worker, by default. It changes no bit of the run.
+   */
+  readonly prefetch?: number;
   /** How often all examples are seen. */
   readonly epochs: number;
   /** Seed of first parameters, order, augmentation and dropout; unsigned, 32 bits. */
@@ -206,10 +212,11 @@ export class Trainer {
     options: TrainerOptions,
     from?: ResumePoint,
   ): Promise<Trainer> {
-    const { model, optimizer, examples, seed, epochs, readEvery = 1 } = options;
-    const { device = referenceDevice } = options;
+    const { model, optimizer, examples, seed, epochs } = options;
+    const { device = referenceDevice, readEvery = 1, prefetch = 0 } = options;
     requireWhole("epochs", epochs, 0);
     requireWhole("readEvery", readEvery, 1);
+    requireWhole("prefetch", prefetch, 0);
     const stepsPerEpoch = batchCount(examples, { ...options.batches, seed });
     requireWhole("steps per epoch", stepsPerEpoch, 1);
     let values = await initialState(model, optimizer, seed, device);
@@ -263,7 +270,26 @@ export class Trainer {
    * too often in a row; likewise.
    */
   async *train(): AsyncGenerator<TrainingEvent, void, void> {
-    const { examples, epochs, seed, readEvery = 1 } = this.#options;
+    const { examples, epochs, seed, prefetch = 0 } = this.#options;
+    if (this.#epoch >= epochs) return;
+    const stream = prefetchBatches(
+      examples,
+      { ...this.#options.batches, seed, epoch: this.#epoch },
+      this.#step - this.#epoch * this.stepsPerEpoch,
+      { epochs: epochs - this.#epoch, ahead: prefetch },
+    );
+    try {
+      yield* this.#trainOn(stream);
+    } finally {
+      await stream.return();
+    }
+  }
+
+  /** Trains on the batches that are left of this epoch and of those that follow. */
+  async *#trainOn(
+    stream: AsyncGenerator<Batch, void, void>,
+  ): AsyncGenerator<TrainingEvent, void, void> {
+    const { epochs, readEvery = 1 } = this.#options;
     let clock = performance.now();
     const lap = () => {
       const now = performance.now();
@@ -271,9 +297,8 @@ export class Trainer {
       clock = now;
     };
     while (this.#epoch < epochs) {
-      const options = { ...this.#options.batches, seed, epoch: this.#epoch };
-      const done = this.#step - this.#epoch * this.stepsPerEpoch;
-      for (const { inputs, labels } of batches(examples, options, done)) {
+      while (this.#step < (this.#epoch + 1) * this.stepsPerEpoch) {
+        const { inputs, labels } = (await stream.next()).value as Batch;
         const step = this.#step + 1;
         await this.#programs.run(
           this.state,

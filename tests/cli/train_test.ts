@@ -71,6 +71,7 @@ Deno.test("train --help lists every option", async () => {
       "clip",
       "device",
       "threads",
+      "prefetch",
       "seed",
       "data-dir",
       "out",
@@ -91,6 +92,7 @@ Deno.test("train refuses what is not allowed in one line, with exit status 2", a
     [["--epochs", "0"], "--epochs", "at least 1"],
     [["--save-every", "often"], "--save-every", "100steps"],
     [["--threads", "0"], "--threads", "at least 1"],
+    [["--prefetch", "-1"], "--prefetch", "at least 0"],
     [["--optimizer", "adam", "--preset", "paper"], "--preset", "adam"],
     [["--data-dir", "x"], "--data-dir", "cifar10"],
     [["--dataset", "iris", "--model", "cnn"], "cnn", "[4]"],
@@ -233,7 +235,8 @@ Deno.test("train stops at numbers that are not finite, and keeps the last good c
 Deno.test("train saves at Ctrl-C, and --resume ends as if nothing had happened", () =>
   inFolder(async (folder) => {
     const args = ["--model", "cnn", "--epochs", "2", "--save-every", "5steps"];
-    const whole = run(...args, "--out", `${folder}/whole`);
+    // Batches that are made ahead are the same.
+    const whole = run(...args, "--prefetch", "2", "--out", `${folder}/whole`);
     const out = `${folder}/stopped`;
     const path = `${out}/checkpoint.safetensors`;
     const child = command(...args, "--out", out).spawn();

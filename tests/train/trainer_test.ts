@@ -17,7 +17,7 @@ import {
 } from "../../src/layers/mod.ts";
 import { mlp } from "../../src/models/mod.ts";
 import { PreconditionerError } from "../../src/optim/mod.ts";
-import { digitsNormalization } from "../../src/data/mod.ts";
+import { type Dataset, digitsNormalization } from "../../src/data/mod.ts";
 import { div, mul, value } from "../../src/tensor/mod.ts";
 import {
   type EpochEvent,
@@ -114,6 +114,34 @@ Deno.test("Trainer gives the same numbers however often it looks at the metrics"
     timeless(events.filter((e) => e.kind === "epoch" || e.step % 4 === 0)),
   );
   assertEquals(await seldom.state.read(), await often.state.read());
+});
+
+Deno.test("Trainer gives the same numbers with batches made ahead, resumed ones too", async () => {
+  const batches = {
+    batchSize: 16,
+    shuffle: true,
+    normalization: digitsNormalization,
+    augmentation: { crop: { padding: 1 }, flip: { probability: 0.5 } },
+  };
+  const plain = await Trainer.start(runOf(smallNet(), "adam", {}, { batches }));
+  const events = await eventsOf(plain);
+
+  const examples = { ...fortyDigits, inputs: fortyDigits.inputs.slice() };
+  const start = (examples: Dataset) =>
+    runOf(smallNet(), "adam", {}, { examples, batches, prefetch: 2 });
+  const stopped = await Trainer.start(start(examples));
+  const before = await eventsOf(stopped, ({ step }) => {
+    examples.inputs.fill(0); // The worker has its own since the first step.
+    return step === 5;
+  });
+  const checkpoint = await stopped.checkpoint();
+  const resumed = await Trainer.start(start(fortyDigits), {
+    checkpoint,
+    path: "memory",
+  });
+  const after = await eventsOf(resumed);
+  assertEquals(timeless([...before, ...after]), timeless(events));
+  assertEquals(await resumed.state.read(), await plain.state.read());
 });
 
 Deno.test("Trainer counts every example once in an epoch's loss", async () => {
@@ -444,9 +472,16 @@ Deno.test("Trainer trains a shared layer by its factors of both uses", async () 
   assertEquals(Object.keys(factors), ["mid", "head"]);
 });
 
-Deno.test("Trainer refuses numbers of epochs and looks that are none", async () => {
+Deno.test("Trainer refuses numbers of epochs, looks and batches that are none", async () => {
   const model = mlp([64, 10]);
-  for (const changes of [{ epochs: -1 }, { epochs: 1.5 }, { readEvery: 0 }]) {
+  for (
+    const changes of [
+      { epochs: -1 },
+      { epochs: 1.5 },
+      { readEvery: 0 },
+      { prefetch: -1 },
+    ]
+  ) {
     await assertRejects(
       () => Trainer.start(runOf(model, "sgd", {}, changes)),
       RangeError,
