@@ -100,19 +100,23 @@ export interface Units {
  * @param vector The axis that may be cut into blocks; its range is given to the
  * body.
  * @param least Fewest elements of a block, a multiple of 4.
+ * @param tiled The last of the outer loops, if it is to run within a block of the
+ * fewest elements: then lines of the cache that it shares are read once.
  */
 export function cutUnits(
   outer: readonly Term[],
   vector: Term | undefined,
   least: number,
+  tiled?: Term,
 ): Units {
   let count = 1, taken = 0;
-  while (taken < outer.length && count < MANY_UNITS) {
-    count *= outer[taken++].extent;
-  }
+  while (
+    taken < outer.length && outer[taken] !== tiled &&
+    (tiled || count < MANY_UNITS)
+  ) count *= outer[taken++].extent;
   const cut = outer.slice(0, taken), rest = outer.slice(taken);
   const extent = vector?.extent ?? 0;
-  let block = extent;
+  let block = tiled ? least : extent;
   if (rest.length === 0 && count < ENOUGH_UNITS && extent > least) {
     const wanted = extent / Math.ceil(ENOUGH_UNITS / Math.max(count, 1));
     block = Math.max(least, Math.ceil(wanted / least) * least);

@@ -12,8 +12,14 @@
 import { copiesFor, cutUnits, vectorAxis, walkOver } from "./axes.ts";
 import { i32, select } from "./expression.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
-import { mergeNest, Nest, nestKey, type NestSource } from "./nest.ts";
-import { Position } from "./places.ts";
+import {
+  mergeNest,
+  Nest,
+  nestKey,
+  type NestSource,
+  reachableItems,
+} from "./nest.ts";
+import { Position, type Term } from "./places.ts";
 
 /** The kernel that computes results of one index space element by element. */
 export function elementwiseKernel(
@@ -41,7 +47,9 @@ export function elementwiseKernel(
   mergeNest(source, () => true);
   const { values } = source;
   const vector = vectorAxis(source.axes)!;
-  const outer = source.axes.filter((axis) => axis !== vector);
+  const tiled = tiledAxis(source, vector);
+  const outer = source.axes.filter((axis) => axis !== vector && axis !== tiled);
+  if (tiled) outer.push(tiled);
   const nestSource: NestSource = {
     ...source,
     axes: [...outer, vector],
@@ -50,7 +58,9 @@ export function elementwiseKernel(
   const { extent } = vector;
   const flat = outer.length === 0;
   const whole = extent % 4 === 0;
-  const units = cutUnits(outer, vector, 1024);
+  const units = tiled
+    ? cutUnits(outer, vector, LINE, tiled)
+    : cutUnits(outer, vector, 1024);
   return {
     name: groupName(scene.instructions, indices),
     // Whole vectors in one long loop are the same function for all lengths.
@@ -85,6 +95,26 @@ export function elementwiseKernel(
       nest.vectorLoop(copies, store, f.let(i32.mul(first, 4)), to, whole);
     },
   };
+}
+
+/** Elements of a line of the cache. */
+const LINE = 16;
+
+/**
+ * The axis along which something lies side by side that the vectors read at large
+ * steps, such as the rows of what is transposed: none where there is no such thing.
+ */
+function tiledAxis(source: NestSource, vector: Term): Term | undefined {
+  if (vector.extent < 2 * LINE) return undefined;
+  for (const item of reachableItems(source)) {
+    if (!("kind" in item) || item.kind !== "load") continue;
+    const { terms } = item.index;
+    if (Math.abs(terms.get(vector) ?? 0) < LINE) continue;
+    const along = source.axes.find((axis) =>
+      Math.abs(terms.get(axis) ?? 0) === 1 && axis.extent >= LINE / 2
+    );
+    if (along) return along;
+  }
 }
 
 /** What a kernel of several results is called. */
