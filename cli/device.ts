@@ -44,6 +44,11 @@ export async function openDevice(
   name: DeviceName,
   { listener, threads }: OpenOptions = {},
 ): Promise<ChosenDevice> {
+  if (threads !== undefined && (name === "gpu" || name === "reference")) {
+    throw new UsageError(
+      `--threads goes with --device cpu, got --device ${name}`,
+    );
+  }
   const timed = listener !== undefined;
   const { device, title } = await findDevice(name, timed, threads);
   if (!listener) return { device, title };

@@ -11,7 +11,8 @@
 import { copiesFor, cutUnits, walkOver } from "./axes.ts";
 import { f32x4, i32x4, type Local, v128 } from "./expression.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
-import { mergeNest, Nest, nestKey, type NestSource } from "./nest.ts";
+import { mergeNest, nestKey, type NestSource } from "./loops.ts";
+import { Nest } from "./nest.ts";
 import {
   combine,
   constantIndex,

@@ -14,11 +14,11 @@ import { i32, select } from "./expression.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
 import {
   mergeNest,
-  Nest,
   nestKey,
   type NestSource,
   reachableItems,
-} from "./nest.ts";
+} from "./loops.ts";
+import { Nest } from "./nest.ts";
 import { Position, type Term } from "./places.ts";
 
 /** The kernel that computes results of one index space element by element. */

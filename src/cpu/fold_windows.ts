@@ -11,7 +11,7 @@
 
 import { vectorAxis, walkOver } from "./axes.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
-import { mergeNest } from "./nest.ts";
+import { mergeNest } from "./loops.ts";
 import { combine, linearIndex, type Term } from "./places.ts";
 import { reductionKernel, type ReductionSource } from "./reduction.ts";
 

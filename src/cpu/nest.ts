@@ -16,98 +16,21 @@ import {
   type Operand,
   v128,
 } from "./expression.ts";
-import { type Index, indexKey, type Term } from "./places.ts";
-import { needsOf, type Node, type Values } from "./values.ts";
+import {
+  isNode,
+  type NestSource,
+  reachableItems,
+  type Store,
+} from "./loops.ts";
+import type { Index, Term } from "./places.ts";
+import { needsOf, type Node } from "./values.ts";
 import { constantVector, storedForm } from "./vector_operations.ts";
-
-/** Where a result's elements are written. */
-export interface Store {
-  /** Number of the output among the kernel's. */
-  readonly output: number;
-  readonly index: Index;
-  readonly node: Node;
-}
 
 /** Something that is read or written through an address. */
 interface Access {
   /** Number of the parameter that holds the address of the first element. */
   readonly parameter: number;
   readonly index: Index;
-}
-
-/** The loops of a kernel and what is computed in them. */
-export interface NestSource {
-  readonly values: Values;
-  /** The loops, outermost first. */
-  readonly axes: Term[];
-  /** The axis that runs over vectors; without it, there is one element at a time. */
-  readonly vector: Term | undefined;
-  readonly stores: readonly Store[];
-  /** Values that are used but not stored. */
-  readonly roots: readonly Node[];
-}
-
-/** Whether an item is a value. */
-const isNode = (item: Node | Term): item is Node => "kind" in item;
-
-/** What is computed, without what nothing needs. */
-export function reachableItems(source: NestSource): (Node | Term)[] {
-  const needed = new Set<Node | Term>();
-  const index = ({ terms }: Index): void => {
-    for (const term of terms.keys()) visit(term);
-  };
-  const visit = (item: Node | Term): void => {
-    if (needed.has(item)) return;
-    needed.add(item);
-    if (isNode(item)) {
-      const { indices, nodes } = needsOf(item);
-      indices.forEach(index);
-      nodes.forEach(visit);
-    } else if (item.computed) {
-      item.computed.from.forEach(index);
-      if (item.computed.vector) visit(item.computed.vector as Node);
-    }
-  };
-  source.roots.forEach(visit);
-  for (const store of source.stores) {
-    visit(store.node);
-    index(store.index);
-  }
-  return source.values.items.filter((item) => needed.has(item));
-}
-
-/** All indices that are used. */
-function indicesOf(source: NestSource): Set<Index> {
-  const indices = new Set<Index>(source.stores.map(({ index }) => index));
-  for (const item of reachableItems(source)) {
-    const used = isNode(item) ? needsOf(item).indices : item.computed!.from;
-    for (const index of used) indices.add(index);
-  }
-  return indices;
-}
-
-/**
- * Makes one loop of neighbours that everything steps through as one.
- *
- * @param mayJoin Whether an axis and the next one further in may become one.
- */
-export function mergeNest(
-  source: NestSource,
-  mayJoin: (outer: Term, inner: Term) => boolean,
-): void {
-  const { axes } = source;
-  const indices = indicesOf(source);
-  for (let i = axes.length - 1; i > 0; i--) {
-    const outer = axes[i - 1], inner = axes[i];
-    if (!mayJoin(outer, inner)) continue;
-    const even = [...indices].every(({ terms }) =>
-      (terms.get(outer) ?? 0) === (terms.get(inner) ?? 0) * inner.extent
-    );
-    if (!even) continue;
-    for (const { terms } of indices) terms.delete(outer);
-    inner.extent *= outer.extent;
-    axes.splice(i - 1, 1);
-  }
 }
 
 /** How many elements a body computes at once: `copies` vectors of `lanes`. */
@@ -545,30 +468,4 @@ export class Nest {
     }
     return value;
   }
-}
-
-/**
- * A text that equal nests share.
- *
- * @param endless An axis whose extent makes no difference.
- */
-export function nestKey(source: NestSource, endless?: Term): string {
-  const { axes, vector, stores, roots } = source;
-  const items = reachableItems(source).map((item) =>
-    isNode(item)
-      ? `n${item.id} ${item.text}`
-      : `t${item.id} ${item.computed!.text} ${
-        item.computed!.from.map(indexKey)
-      }`
-  );
-  return [
-    axes.map((axis) => `t${axis.id}<${axis === endless ? "any" : axis.extent}`)
-      .join(),
-    vector ? `vector t${vector.id}` : "",
-    ...items,
-    ...stores.map(({ output, index, node }) =>
-      `out ${output} ${indexKey(index)} n${node.id}`
-    ),
-    roots.map(({ id }) => `n${id}`).join(),
-  ].join("\n");
 }

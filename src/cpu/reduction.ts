@@ -14,22 +14,21 @@
 
 import { type Run, runsOf } from "../program/groups.ts";
 import type { Instruction } from "../program/program.ts";
-import { type DType, sizeOf } from "../tensor/value.ts";
+import { sizeOf } from "../tensor/value.ts";
 import type { FunctionBuilder } from "./assembler.ts";
 import { copiesFor, cutUnits, vectorAxis, walkOver } from "./axes.ts";
 import { groupName } from "./elementwise.ts";
 import {
   type Expression,
-  f32x4,
   i32,
   i32x4,
-  type Local,
   type Operand,
   select,
   v128,
 } from "./expression.ts";
 import type { Kernel, Scene } from "./kernel.ts";
-import { mergeNest, Nest, nestKey, type NestSource } from "./nest.ts";
+import { mergeNest, nestKey, type NestSource } from "./loops.ts";
+import { Nest } from "./nest.ts";
 import {
   combine,
   type Index,
@@ -38,8 +37,8 @@ import {
   type Term,
   termIndex,
 } from "./places.ts";
+import { identity, type Join, Totals } from "./totals.ts";
 import type { Node, Values } from "./values.ts";
-import { constantVector } from "./vector_operations.ts";
 
 /** Rounds of the innermost loop that are added up on their own. */
 const RUN = 64;
@@ -47,26 +46,6 @@ const RUN = 64;
 const ENOUGH_UNITS = 16;
 /** What a part should reduce at least. */
 const LEAST_PART = 4096;
-
-type Vector = Expression<"v128">;
-
-/** How results are put together. */
-interface Join {
-  readonly kind: "sum" | "reduce-max";
-  readonly dtype: DType;
-}
-
-const identity = ({ kind, dtype }: Join): Vector =>
-  kind === "sum"
-    ? constantVector(0, dtype)
-    : constantVector(dtype === "float" ? -Infinity : -(2 ** 31), dtype);
-
-const joined = ({ kind, dtype }: Join, a: Vector, b: Vector): Vector =>
-  kind === "sum"
-    ? dtype === "float" ? f32x4.add(a, b) : i32x4.add(a, b)
-    : dtype === "float"
-    ? f32x4.max(a, b)
-    : i32x4.max_s(a, b);
 
 /** A reduction as loops. */
 export interface ReductionSource {
@@ -177,27 +156,21 @@ function sourceOf(
     const isReduced = (axis: Term) => runs[origin.get(axis)!].reduced;
     const linear = linearIndex(coordinates, shape);
     const nodes = joins.map((_, i) => nodeOf(values, linear, i));
-    let kept = axes.filter((axis) => !isReduced(axis));
-    let reduced = axes.filter(isReduced);
-    const source = (): NestSource => ({
-      values,
-      axes: [...axes],
-      vector: undefined,
-      stores: [],
-      roots: nodes,
-    });
     const place = linearIndex(
       coordinates.filter((_, i) => !runs[i].reduced),
       extentsOf(runs.filter((run) => !run.reduced)),
     );
-    const nest = source();
-    const stores = [{ output: 0, index: place, node: nodes[0] }];
-    const merged = { ...nest, stores };
-    mergeNest(merged, (a, b) => isReduced(a) === isReduced(b));
-    kept = merged.axes.filter((axis) => !isReduced(axis));
-    reduced = merged.axes.filter(isReduced);
-    if (merged.axes.length === 0) kept.push(values.places.axis(1));
-    const vector = vectorAxis(merged.axes) ?? kept[0];
+    mergeNest({
+      values,
+      axes,
+      vector: undefined,
+      stores: nodes.map((node, output) => ({ output, node, index: place })),
+      roots: [],
+    }, (a, b) => isReduced(a) === isReduced(b));
+    const reduced = axes.filter(isReduced);
+    let kept = axes.filter((axis) => !isReduced(axis));
+    if (axes.length === 0) kept.push(values.places.axis(1));
+    const vector = vectorAxis(axes) ?? kept[0];
     let part: ReductionSource["part"];
     let index = place;
     if (parts > 1) {
@@ -298,56 +271,6 @@ function rangeIn(
   const start = held(i32.mul(nest.counter(part.axis), part.length));
   const stop = held(i32.add(start, part.length));
   return (axis) => axis === part.of ? [start, stop] : [0, axis.extent];
-}
-
-/** Variables that add up runs, and the runs. */
-class Totals {
-  readonly runs: Local<"v128">[];
-  readonly totals: Local<"v128">[];
-  readonly #f: FunctionBuilder;
-  readonly #join: Join;
-
-  constructor(f: FunctionBuilder, join: Join, copies: number) {
-    this.#f = f;
-    this.#join = join;
-    const start = (): Local<"v128">[] =>
-      Array.from({ length: copies }, () => f.let(identity(join)));
-    this.runs = start();
-    this.totals = start();
-  }
-
-  /** Lets a value into the run of a copy. */
-  take(copy: number, value: Vector): void {
-    const run = this.runs[copy];
-    this.#f.set(run, joined(this.#join, run, value));
-  }
-
-  /** Ends the runs. */
-  flush(): void {
-    this.totals.forEach((total, i) => {
-      this.#f.set(total, joined(this.#join, total, this.runs[i]));
-      this.#f.set(this.runs[i], identity(this.#join));
-    });
-  }
-
-  /** All copies and lanes together, in the first lane. */
-  all(): Vector {
-    let vectors: Vector[] = this.totals;
-    while (vectors.length > 1) {
-      vectors = vectors.slice(0, vectors.length / 2).map((x, i) =>
-        this.#f.let(
-          joined(this.#join, x, vectors[i + vectors.length / 2]),
-        )
-      );
-    }
-    for (const lanes of [[2, 3, 0, 1], [1, 0, 3, 2]]) {
-      const [x] = vectors;
-      vectors = [
-        this.#f.let(joined(this.#join, x, i32x4.shuffle(x, x, lanes))),
-      ];
-    }
-    return vectors[0];
-  }
 }
 
 /** Opens the loops over axes around a body. */

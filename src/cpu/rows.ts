@@ -8,7 +8,8 @@
 import { f32x4, i32, i32x4, v128 } from "./expression.ts";
 import { walkOver } from "./axes.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
-import { Nest, nestKey, type NestSource } from "./nest.ts";
+import { nestKey, type NestSource } from "./loops.ts";
+import { Nest } from "./nest.ts";
 import { Position } from "./places.ts";
 
 /** Columns of a unit. */

@@ -93,6 +93,7 @@ Deno.test("train refuses what is not allowed in one line, with exit status 2", a
     [["--save-every", "often"], "--save-every", "100steps"],
     [["--threads", "0"], "--threads", "at least 1"],
     [["--prefetch", "-1"], "--prefetch", "at least 0"],
+    [["--threads", "2", "--device", "gpu"], "--threads", "--device cpu"],
     [["--optimizer", "adam", "--preset", "paper"], "--preset", "adam"],
     [["--data-dir", "x"], "--data-dir", "cifar10"],
     [["--dataset", "iris", "--model", "cnn"], "cnn", "[4]"],
