@@ -1,0 +1,58 @@
+/**
+ * Plots: figures as Vega-Lite specifications in plain data, drawn as SVG and PNG,
+ * and report pages in one file. Apart from everything else: no other part of the
+ * package imports this one, and with it come Vega, Vega-Lite and resvg from npm.
+ *
+ * A figure that is the last value of a notebook's cell shows itself.
+ *
+ * @example A curve on a page of its own
+ * ```ts
+ * import { lineChart, reportPage, toSvg } from "@adafisher/adafisher/plot";
+ * import { assert } from "@std/assert";
+ *
+ * const curve = lineChart({
+ *   x: { title: "Epoch" },
+ *   y: { title: "Loss", scale: "log" },
+ *   series: [{ name: "Adam", points: [{ x: 1, y: 1 }, { x: 2, y: 0.1 }] }],
+ * });
+ * const page = reportPage({
+ *   title: "A run",
+ *   sections: [{
+ *     heading: "Loss",
+ *     text: "It falls.",
+ *     figures: [{ svg: await toSvg(curve), caption: "Loss over epochs." }],
+ *   }],
+ * });
+ * assert(page.includes("</svg>"));
+ * ```
+ *
+ * @module
+ */
+
+export {
+  type Axis,
+  type Figure,
+  figure,
+  type FigureOptions,
+  type Json,
+  type JsonFields,
+  notebookDisplay,
+  seriesColors,
+} from "./figure.ts";
+export { heatMap, type HeatMapOptions } from "./heat_map.ts";
+export {
+  lineChart,
+  type LineChartOptions,
+  type LinePoint,
+  type LineSeries,
+} from "./line_chart.ts";
+export { type PngOptions, toPng } from "./png.ts";
+export {
+  type Report,
+  type ReportFigure,
+  reportPage,
+  type ReportSection,
+  type ReportTable,
+} from "./report.ts";
+export { scatter, type ScatterOptions, type ScatterSeries } from "./scatter.ts";
+export { toSvg } from "./svg.ts";
