@@ -37,13 +37,9 @@ export function elementwiseKernel(
     vector ? vector.four(index, "at") : expression.compute(index, "at")
   );
   const results = bindResults(scene, indices, expression, vector !== undefined);
-  const stores = results.map(({ name, type }, i) => {
-    const value = values[i];
-    return vector && !type.startsWith("vec4")
-      ? [..."xyzw"].map((c, k) => `  ${name}[at * 4u + ${k}u] = ${value}.${c};`)
-        .join("\n")
-      : `  ${name}[at] = ${value};`;
-  });
+  const stores = results.map((result, i) =>
+    storeValue(result, "at", values[i], vector !== undefined)
+  );
   return assembleGroup({
     name: groupName(scene, indices),
     inputs: expression.inputs,
@@ -67,7 +63,7 @@ export function elementwiseKernel(
 export function bindResults(
   { instructions, inPlace }: Scene,
   indices: readonly number[],
-  { inputs }: Expression,
+  { inputs }: Pick<Expression, "inputs">,
   fours: boolean,
 ): GroupSource["results"] {
   return indices.map((number, i) => {
@@ -83,4 +79,18 @@ export function bindResults(
     const name = place < 0 ? `result${i}` : `in${place}`;
     return { number, spec, name, type };
   });
+}
+
+/** The statement that writes an element, or four of them, of a result. */
+export function storeValue(
+  { name, type }: GroupSource["results"][number],
+  at: string,
+  value: string,
+  four: boolean,
+): string {
+  return four && !type.startsWith("vec4")
+    ? [..."xyzw"].map((c, k) =>
+      `  ${name}[${at} * 4u + ${k}u] = ${value}.${c};`
+    ).join("\n")
+    : `  ${name}[${at}] = ${value};`;
 }

@@ -36,12 +36,20 @@ export function groupName(
   return more.length === 0 ? name : `${name} and ${more.length} more`;
 }
 
+/** What the expressions of a kernel share, if there are several. */
+export interface Shared {
+  /** What is read, in the order of the bindings. */
+  readonly inputs: { number: number; type: string }[];
+  /** Names of values that are known, whichever element is asked for. */
+  readonly given: ReadonlyMap<number, string>;
+}
+
 /** Writes the statements that compute elements of instructions. */
 export class Expression {
   /** Statements, in order. */
   readonly lines: string[] = [];
   /** What is read, in the order of the bindings. */
-  readonly inputs: { number: number; type: string }[] = [];
+  readonly inputs: { number: number; type: string }[];
   /** The functions that are called. */
   readonly functions = new Set<string>(["number"]);
   /** Stored instructions of which single elements are read. */
@@ -52,9 +60,19 @@ export class Expression {
   readonly #known = new Map<string, string>();
   #names = 0;
 
-  /** @param scene The program, and what of it lies in memory. */
-  constructor(scene: Scene) {
+  readonly #given: ReadonlyMap<number, string>;
+
+  /**
+   * @param scene The program, and what of it lies in memory.
+   * @param shared What it shares with other expressions of the kernel.
+   */
+  constructor(
+    scene: Scene,
+    { inputs, given }: Shared = { inputs: [], given: new Map() },
+  ) {
     this.#scene = scene;
+    this.inputs = inputs;
+    this.#given = given;
   }
 
   /** Gives a value a name. */
@@ -91,7 +109,8 @@ export class Expression {
     if (operation.kind === "constant" && operation.data.length === 1) {
       return literal(operation.data[0], dtype);
     }
-    const known = this.#known.get(`${index} at ${at}`);
+    const known = this.#given.get(index) ??
+      this.#known.get(`${index} at ${at}`);
     if (known !== undefined) return known;
     if (!stored[index]) return this.compute(index, at);
     this.singles.add(index);

@@ -10,7 +10,7 @@ import type { Instruction } from "../program/program.ts";
 import { mergeAxes, stridesOf } from "../program/strides.ts";
 import { isElementwise } from "../tensor/operations.ts";
 import { type DType, sizeOf } from "../tensor/value.ts";
-import { Expression, type Scene } from "./expression.ts";
+import { Expression, type Scene, type Shared } from "./expression.ts";
 import { placeOf } from "./strides.ts";
 import { literal, typeOf } from "./wgsl.ts";
 
@@ -32,10 +32,15 @@ export class Fours {
   readonly #singles: ReadonlySet<number>;
   readonly #known = new Map<string, string>();
   /** Whether some elements would have to be found one by one. */
-  #scattered = false;
+  scattered = false;
 
-  private constructor(scene: Scene, singles: ReadonlySet<number>) {
-    this.expression = new Expression(scene);
+  /**
+   * @param scene The program, and what of it lies in memory.
+   * @param singles Stored instructions that are read element by element as well.
+   * @param shared What other expressions of the kernel share with it.
+   */
+  constructor(scene: Scene, singles: ReadonlySet<number>, shared?: Shared) {
+    this.expression = new Expression(scene, shared);
     this.#scene = scene;
     this.#singles = singles;
   }
@@ -53,7 +58,7 @@ export class Fours {
   ): Fours | undefined {
     const first = new Fours(scene, new Set());
     write(first);
-    if (first.#scattered) return undefined;
+    if (first.scattered) return undefined;
     if (first.expression.singles.size === 0) return first;
     const second = new Fours(scene, first.expression.singles);
     write(second);
@@ -124,7 +129,7 @@ export class Fours {
   }
 
   #scatter(dtype: DType): string {
-    this.#scattered = true;
+    this.scattered = true;
     return `${fourOf(dtype)}()`;
   }
 

@@ -16,64 +16,25 @@
  */
 
 import { type Run, runsOf } from "../program/groups.ts";
-import type { Instruction } from "../program/program.ts";
 import { stridesOf } from "../program/strides.ts";
 import { sizeOf } from "../tensor/value.ts";
 import { Expression, groupName, nameOf, type Scene } from "./expression.ts";
-import { fourOf, Fours } from "./fours.ts";
+import { Fours } from "./fours.ts";
 import { placeOf } from "./strides.ts";
 import {
-  assemble,
-  assembleGroup,
-  type Kernel,
-  literal,
-  typeOf,
-} from "./wgsl.ts";
+  joinLanes,
+  JOINS,
+  MANY_ALONE,
+  MOST_ALONE,
+  type Total,
+  totalOf,
+} from "./totals.ts";
+import { assemble, assembleGroup, type Kernel, typeOf } from "./wgsl.ts";
 
 /** Invocations that are enough to keep a device busy. */
 const BUSY = 2048;
-/** Steps that an invocation may take where a workgroup could share them. */
-const MOST_ALONE = 32;
 /** Steps that a lane of a workgroup should take at least. */
 const LEAST_SHARE = 8;
-
-/** One of the results of a kernel. */
-interface Total {
-  readonly index: number;
-  /** Type of an element; `four`: of four. */
-  readonly type: string;
-  readonly four: string;
-  /** The total of nothing. */
-  readonly first: string;
-  /** An expression for two totals together, of vectors if `wide`. */
-  readonly join: (a: string, b: string, wide: boolean) => string;
-}
-
-function totalOf(instructions: readonly Instruction[], index: number): Total {
-  const { operation: { kind }, dtype } = instructions[index];
-  const shared = { index, type: typeOf(dtype), four: fourOf(dtype) };
-  if (kind === "sum") {
-    return {
-      ...shared,
-      first: literal(0, dtype),
-      join: (a, b) => `${a} + ${b}`,
-    };
-  }
-  return dtype === "float"
-    ? {
-      ...shared,
-      first: literal(-Infinity, dtype),
-      join: (a, b, wide) => `${wide ? "larger_four" : "larger"}(${a}, ${b})`,
-    }
-    : {
-      ...shared,
-      first: literal(-(2 ** 31), dtype),
-      join: (a, b) => `max(${a}, ${b})`,
-    };
-}
-
-/** Functions that the joins call. */
-const JOINS = ["number", "larger", "larger_four"];
 
 /** The kernels of sums and largest elements over the same axes. */
 export function reductionKernels(
@@ -136,7 +97,8 @@ ${
     : totals.map((_, i) => `let whole${i} = total${i};`).join("\n");
   const written = totals.map((total) => wide ? total.four : total.type);
 
-  if (length <= MOST_ALONE || results >= BUSY) {
+  const many = scene.software ? MANY_ALONE : BUSY;
+  if (length <= MOST_ALONE || results >= many) {
     const body = `${start("at")}
 ${
       walked.map(({ extent }, i) =>
@@ -167,7 +129,7 @@ ${totals.map((_, i) => `result${i}[at] = whole${i};`).join("\n")}`;
     })];
   }
 
-  const [lanes, side] = length >= 4096 ? [256, 16] : [64, 8];
+  const lanes = length >= 4096 ? 256 : 64;
   const parts = Math.max(
     1,
     Math.min(
@@ -176,12 +138,6 @@ ${totals.map((_, i) => `result${i}[at] = whole${i};`).join("\n")}`;
     ),
   );
   const targets = parts === 1 ? indices : indices.map(() => scene.scratch());
-  const joinShared = (into: string): string =>
-    totals.map(({ join }, i) =>
-      `    shared${i}[${into}] = ${
-        join(`shared${i}[${into}]`, `shared${i}[other]`, wide)
-      };`
-    ).join("\n");
   const body = `let which = group / ${parts}u;
 let part = group % ${parts}u;
 ${start("which")}
@@ -196,18 +152,17 @@ for (var r = part * ${lanes}u + lane; r < ${length}u; r += ${lanes * parts}u) {
 ${step}
 }
 ${narrow}
-${totals.map((_, i) => `shared${i}[lane] = whole${i};`).join("\n")}
-workgroupBarrier();
-if (lane < ${side}u) {
-  for (var other = lane + ${side}u; other < ${lanes}u; other += ${side}u) {
-${joinShared("lane")}
+${
+    joinLanes(
+      lanes,
+      totals.map(({ join }, i) => ({
+        shared: `shared${i}`,
+        whole: `whole${i}`,
+        join: (a, b) => join(a, b, wide),
+      })),
+    )
   }
-}
-workgroupBarrier();
 if (lane == 0u) {
-  for (var other = 1u; other < ${side}u; other++) {
-${joinShared("0")}
-  }
 ${totals.map((_, i) => `  result${i}[group] = shared${i}[0];`).join("\n")}
 }`;
   const whole = assembleGroup({

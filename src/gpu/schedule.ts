@@ -23,6 +23,7 @@ import { matmulKernels } from "./matmul.ts";
 import { bytesOf } from "./memory.ts";
 import { epilogueAlone } from "./product.ts";
 import { argmaxKernel, reductionKernels } from "./reduction.ts";
+import { rowsKernel } from "./rows.ts";
 import { scatterKernels } from "./scatter.ts";
 import { buffersOf, splitBindings } from "./split.ts";
 import type { Kernel } from "./wgsl.ts";
@@ -44,6 +45,9 @@ export interface Schedule {
   /** Size of an instruction's numbers, or of a result between two kernels. */
   readonly bytesOf: (number: number) => number;
 }
+
+/** Numbers that a row may have for a workgroup to go through it several times. */
+const MOST_ROW = 4096;
 
 /** Inputs of a kernel that does the least: of a `select`. */
 const LEAST_INPUTS = 3;
@@ -72,9 +76,10 @@ export function schedule(
   const most = limits.maxStorageBuffersPerShaderStage;
   const limit = limits.maxStorageBufferBindingSize;
   // One buffer is for a result, one for flags; a large tensor takes several, so
-  // that kernels have to read less.
+  // that kernels have to read less, and do less at once.
   for (let inputs = most - 2;; inputs = Math.floor(inputs / 2)) {
-    const whole = kernelsFor(program, inputs, targets, software);
+    const row = inputs === most - 2 ? MOST_ROW : 0;
+    const whole = kernelsFor(program, inputs, targets, row, software);
     const fits = whole.kernels.every((kernel) =>
       buffersOf(kernel, whole.bytesOf, limit) <= most
     );
@@ -91,9 +96,13 @@ function kernelsFor(
   program: Program,
   mostInputs: number,
   targets: ReadonlyMap<string, string>,
+  mostRow: number,
   software: boolean,
 ): Schedule {
-  const fused = fuse(program, mostInputs, targets, true);
+  const fused = fuse(program, mostInputs, targets, {
+    epilogues: true,
+    mostRow,
+  });
   const { instructions, outputs, inPlace, groups } = fused;
   let numbers = instructions.length;
   const scene: Scene = { ...fused, software, scratch: () => numbers++ };
@@ -128,7 +137,9 @@ function kernelsFor(
 }
 
 /** The kernels of results that are computed together. */
-function kernelsOf(scene: Scene, { results, product }: Group): Kernel[] {
+function kernelsOf(scene: Scene, group: Group): Kernel[] {
+  const { results, product, rows } = group;
+  if (rows) return [rowsKernel(scene, group, rows)];
   const { instructions } = scene;
   const index = product ?? results[0];
   const { operation: { kind }, operands } = instructions[index];

@@ -74,11 +74,12 @@ function isProduct(
 /** Whether a group can be computed from a product where that is computed. */
 function takes(
   instructions: readonly Instruction[],
-  { results, reads, product }: Group,
+  { results, reads, product, rows }: Group,
   index: number,
 ): boolean {
   const { operation: { kind }, shape } = instructions[results[0]];
-  return product === undefined && reads.get(index) === true &&
+  return product === undefined && rows === undefined &&
+    reads.get(index) === true &&
     !REDUCTIONS.has(kind) && !CONTRACTIONS.has(kind) &&
     sizeOf(shape) === sizeOf(instructions[index].shape);
 }

@@ -25,6 +25,7 @@ import {
 } from "./groups.ts";
 import { storageRoots } from "./memory_plan.ts";
 import type { Instruction, Program } from "./program.ts";
+import { joinRows } from "./rows.ts";
 import {
   chooseStored,
   isGiven,
@@ -62,6 +63,20 @@ export interface Fused {
   readonly inPlace: ReadonlyMap<number, number>;
 }
 
+/** Kernels that a device can write beside those of one index space. */
+export interface KernelForms {
+  /**
+   * Whether a kernel may compute a product and what is computed from it element by
+   * element, as in {@linkcode joinEpilogues}; by default not.
+   */
+  readonly epilogues?: boolean;
+  /**
+   * Numbers that a row may have for a kernel that goes through rows, as in
+   * {@linkcode Rows}; by default there are no such kernels.
+   */
+  readonly mostRow?: number;
+}
+
 /**
  * Chooses what lies in memory, and what is computed together.
  *
@@ -71,14 +86,14 @@ export interface Fused {
  * at most one more, where a result that replaces an input counts once with it.
  * @param targets Output name to the name of the input that it replaces in the end;
  * none by default.
- * @param epilogues Whether a kernel may compute a product and what is computed from it
- * element by element, as in {@linkcode joinEpilogues}; by default not.
+ * @param forms What kernels a device can write; by default those that compute
+ * results of one index space.
  */
 export function fuse(
   program: Program,
   mostInputs: number,
   targets: ReadonlyMap<string, string> = new Map(),
-  epilogues = false,
+  { epilogues = false, mostRow = 0 }: KernelForms = {},
 ): Fused {
   const { instructions, outputs } = splitConcats(program, mostInputs);
   const roots = storageRoots(instructions);
@@ -122,21 +137,38 @@ export function fuse(
     // Not all that replaces an input can be written in its place after all.
     const tooWide = groups.filter((group) => !fits(group, inPlace));
     if (tooWide.length === 0) {
-      const fused = { instructions, outputs: results, roots };
-      if (!epilogues) return { ...fused, stored, groups, inPlace };
+      const whole = { instructions, outputs: results, roots };
       const replace = (groups: readonly Group[]) =>
         replaceInPlace(instructions, groups, replaced, results);
+      const rows = joinRows(
+        instructions,
+        stored,
+        groups,
+        reads,
+        new Set(results.values()),
+        mostRow,
+        (group) => fits(group, inPlace),
+      );
+      const { groups: chosen, stored: left } = rows.groups.every((group) =>
+          fits(group, replace(rows.groups))
+        )
+        ? rows
+        : { groups, stored };
+      const places = replace(chosen);
+      if (!epilogues) {
+        return { ...whole, stored: left, groups: chosen, inPlace: places };
+      }
       const joined = joinEpilogues(
         instructions,
-        groups,
+        chosen,
         new Set(results.values()),
         (groups, { results, reads }) =>
           results.length + reads.size <= mostInputs + 1 &&
-          replace(groups).size === inPlace.size,
+          replace(groups).size === places.size,
       );
       return {
-        ...fused,
-        stored: stored.map((known, i) => known && !joined.passing.has(i)),
+        ...whole,
+        stored: left.map((known, i) => known && !joined.passing.has(i)),
         groups: joined.groups,
         inPlace: replace(joined.groups),
       };
@@ -171,12 +203,7 @@ function joinGroups(
       const other = lastReader.get(leaf);
       lastReader.set(leaf, i);
       if (other === undefined) continue;
-      const both = new Set([
-        ...grouping.members(other),
-        ...grouping.members(i),
-      ]);
-      const joined = [...both].sort((a, b) => a - b);
-      if (fits(groupOf(joined, reads))) grouping.join(other, i);
+      join(other, i);
     }
   }
   // Starting a kernel costs more than what a small one does.

@@ -10,6 +10,7 @@
 import { isElementwise } from "../tensor/operations.ts";
 import { sizeOf } from "../tensor/value.ts";
 import type { Instruction } from "./program.ts";
+import type { Rows } from "./rows.ts";
 import { mergeAxes, stridesOf } from "./strides.ts";
 
 /** Results that one kernel computes. */
@@ -26,6 +27,8 @@ export interface Group {
    * computed with them; it may be one of them.
    */
   readonly product?: number;
+  /** Set where a kernel goes through rows: then it is of reductions and others. */
+  readonly rows?: Rows;
 }
 
 /** Operations whose operands and results lie in memory. */

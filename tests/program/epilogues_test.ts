@@ -24,7 +24,7 @@ function groupsOf(
   targets: ReadonlyMap<string, string> = new Map(),
 ) {
   const program = lower(new Map(Object.entries(outputs)));
-  const fused = fuse(program, 6, targets, true);
+  const fused = fuse(program, 6, targets, { epilogues: true });
   const kind = (i: number) => fused.instructions[i].operation.kind;
   return {
     groups: fused.groups.map(({ product, results }) => [

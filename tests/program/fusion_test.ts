@@ -98,3 +98,38 @@ Deno.test("fuse puts groups in an order, and within their bindings, on random gr
     );
   }
 });
+
+Deno.test("fuse goes through rows once where it may", () => {
+  const softmax = lower(new Map([["y", T.softmax(x)]]));
+  assertEquals(
+    fuse(softmax, MOST_INPUTS).groups.map(({ rows }) => rows),
+    [undefined, undefined, undefined],
+  );
+  const { groups, instructions, stored } = fuse(
+    softmax,
+    MOST_INPUTS,
+    new Map(),
+    { mostRow: 8 },
+  );
+  assertEquals(groups.length, 1);
+  const [{ rows, results }] = groups;
+  assertEquals([rows?.count, rows?.length], [4, 8]);
+  const kindOf = (i: number) => instructions[i].operation.kind;
+  assertEquals(rows?.reductions.map(kindOf), ["reduce-max", "sum"]);
+  assertEquals(results.map(kindOf), ["div"]);
+  assert(rows?.reductions.every((i) => !stored[i]));
+  // A row of 8 is longer than 4.
+  assertEquals(
+    fuse(softmax, MOST_INPUTS, new Map(), { mostRow: 4 }).groups.length,
+    3,
+  );
+});
+
+Deno.test("fuse goes through no rows that need one another", () => {
+  // Each row is changed by the sum of the next one.
+  const sums = T.sum(x, 1, { keepAxes: true });
+  const next = T.reverse(sums, 0);
+  const program = lower(new Map([["y", T.sub(x, next)]]));
+  const { groups } = fuse(program, MOST_INPUTS, new Map(), { mostRow: 8 });
+  assertEquals(groups.map(({ rows }) => rows), [undefined, undefined]);
+});
