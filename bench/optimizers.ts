@@ -41,6 +41,7 @@ const contenders: Readonly<
   "adam": ["adam", {}, 1e-3],
   "adafisher": ["adafisher", {}, 1e-3],
   "adahessian": ["adahessian", {}, 0.15],
+  "kfac, every 10 and 100": ["kfac", {}, 0.01],
   "kfac, every 10": [
     "kfac",
     { factorInterval: 10, inverseInterval: 10 },

@@ -40,7 +40,6 @@ import { decayAll, type DecayMask } from "./decay_masks.ts";
 import type { Optimizer } from "./optimizer.ts";
 import {
   requireAtLeast,
-  requirePositive,
   requireUnitInterval,
   withDefaults,
 } from "./validate.ts";
@@ -51,7 +50,7 @@ export interface AdaHessianOptions {
   readonly beta1?: number;
   /** What v keeps of itself; in [0, 1), 0.999 by default. */
   readonly beta2?: number;
-  /** Added to the divisor; above 0, 1e-4 by default. */
+  /** Added to the divisor; at least 0, 1e-4 by default. */
   readonly epsilon?: number;
   /** Decoupled weight decay; at least 0, 0 by default. */
   readonly weightDecay?: number;
@@ -110,7 +109,7 @@ export function adaHessian(
   const { beta1, beta2, epsilon, weightDecay, hessianPower } = fields;
   requireUnitInterval("beta1", beta1, "below 1");
   requireUnitInterval("beta2", beta2, "below 1");
-  requirePositive("epsilon", epsilon);
+  requireAtLeast("epsilon", epsilon, 0);
   requireAtLeast("weightDecay", weightDecay, 0);
   requireAtLeast("hessianPower", hessianPower, 0);
   const decayed = decayOf(weightDecay, decayMask);

@@ -77,7 +77,19 @@ export interface StepDerivatives<State extends object> {
 }
 
 /**
- * What an optimizer draws in a step, from the step's key.
+ * What an optimizer draws in a step, from the step's key: the same key, the same
+ * draws, on every device.
+ *
+ * @example
+ * ```ts
+ * import { adam, drawFor } from "@adafisher/adafisher/optim";
+ * import { constant, fill, intValue } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const p = fill([2], 1), loss = fill([], 0);
+ * const pass = { parameters: { p }, loss, output: loss, uses: [] };
+ * assertEquals(drawFor(adam(), pass, constant(intValue([7, 1])), true), {});
+ * ```
  *
  * @param optimizer The optimizer.
  * @param pass The forward pass.
@@ -99,12 +111,22 @@ export function drawFor(
   };
 }
 
-/** Whether an optimizer's statistics need labels drawn from the model's softmax. */
+/**
+ * Whether an optimizer's statistics need labels drawn from the model's softmax.
+ *
+ * @param optimizer The optimizer.
+ * @returns Whether they do.
+ */
 export function samplesLabels({ curvature }: Optimizer): boolean {
   return curvature?.takes === "factors" && curvature.labels === "sampled";
 }
 
-/** The stream of what a step draws for a purpose, such as a parameter's probe. */
+/**
+ * The random stream of what a step draws for a purpose.
+ *
+ * @param purpose Such as a parameter's name, for its probe.
+ * @returns A number for `randomNormal` and its like.
+ */
 export function drawStream(purpose: string): number {
   return streamOf(`probe/${purpose}`);
 }
@@ -137,6 +159,23 @@ function sampleLabels(logits: Tensor, key: Tensor): Tensor {
 /**
  * Differentiates the loss of a forward pass in all the ways that an optimizer asks
  * for.
+ *
+ * @example The Hessian of sum p^3 at [1, 2], times a probe
+ * ```ts
+ * import { evaluate } from "@adafisher/adafisher";
+ * import { adaHessian, differentiate, drawFor } from "@adafisher/adafisher/optim";
+ * import { constant, intValue, mul, sum, value } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const p = constant(value([1, 2]));
+ * const loss = sum(mul(p, mul(p, p)));
+ * const pass = { parameters: { p }, loss, output: loss, uses: [] };
+ * const key = constant(intValue([7, 1])); // the seed and the step
+ * const draws = drawFor(adaHessian(), pass, key, false);
+ * const { input } = differentiate(adaHessian(), pass, { statistics: false, draws });
+ * const { data } = (await evaluate(input.hessianProduct!)).p;
+ * assertEquals([...data].map(Math.abs), [6, 12]);
+ * ```
  *
  * @param optimizer The optimizer.
  * @param pass The forward pass.

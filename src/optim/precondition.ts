@@ -7,7 +7,18 @@
 
 import { type Value, value } from "../tensor/value.ts";
 
-/** An optimizer gave up: its preconditioner could not be renewed too often in a row. */
+/**
+ * An optimizer gave up: its preconditioner could not be renewed too often in a row.
+ *
+ * @example
+ * ```ts
+ * import { PreconditionerError } from "@adafisher/adafisher/optim";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new PreconditionerError("fc", "its root did not converge", 4);
+ * assertEquals(error.owner, "fc");
+ * ```
+ */
 export class PreconditionerError extends Error {
   /** `PreconditionerError`. */
   override readonly name = "PreconditionerError";

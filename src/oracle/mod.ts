@@ -63,15 +63,14 @@ export {
   type WriteOptions,
   writeTrace,
 } from "./record.ts";
+export { replay, type ReplayOptions } from "./replay.ts";
 export {
-  replay,
   type ReplayInputs,
-  type ReplayOptions,
   type ReplayOutcome,
   type ReplayParts,
   type ReplayState,
   replayStep,
-} from "./replay.ts";
+} from "./replay_step.ts";
 export {
   compareTensors,
   type KindReport,

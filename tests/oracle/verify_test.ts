@@ -55,6 +55,10 @@ for (
     "cnn-grouped-adafisher",
     "layers-adafisherw",
     "mlp-adafisher",
+    "mlp-adahessian",
+    "mlp-kfac",
+    "mlp-kfac-asdl",
+    "mlp-shampoo-asdl",
     "transformer-adafisherw",
   ]
 ) {
