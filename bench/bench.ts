@@ -9,13 +9,15 @@
 
 import { runCommand } from "../cli/arguments.ts";
 import { openDevice } from "../cli/device.ts";
+import { cpuDevice } from "../src/cpu/mod.ts";
 import type { Gpu } from "../src/gpu/mod.ts";
-import type { Case, Work } from "./cases.ts";
+import type { Case, DeviceName, Work } from "./cases.ts";
 import { DifferenceError, requireSameResults, stepsToCheck } from "./check.ts";
 import type { Job, Library, Results } from "./library.ts";
 import { measure, type MeasureOptions } from "./measure.ts";
-import { type DeviceName, HELP, readOptions } from "./options.ts";
+import { HELP, readOptions } from "./options.ts";
 import { ours } from "./ours.ts";
+import { measureRates, RATES, type Rates, ratesTables } from "./rates.ts";
 import {
   caseRatio,
   describeOutcome,
@@ -24,70 +26,138 @@ import {
   tables,
 } from "./table.ts";
 
+/** A contender has no more turns when it has had so many times the seconds of a case. */
+const SLOW = 3;
+
 /** A library that is loaded only where it is asked for. */
 interface Peer {
   readonly title: string;
+  readonly native?: boolean;
   open(): Promise<Library>;
 }
 
-/** The peers, on the backend that stands for a device. */
-const peers: Readonly<
-  Record<DeviceName, readonly Peer[]>
-> = {
-  gpu: [
-    {
-      title: "jax-js",
-      open: async () => (await import("./jax.ts")).jaxLibrary("webgpu"),
-    },
-    {
-      title: "TensorFlow.js",
-      open: async () => (await import("./tfjs.ts")).tfjsLibrary("webgpu"),
-    },
-  ],
-  cpu: [
-    {
-      title: "jax-js",
-      open: async () => (await import("./jax.ts")).jaxLibrary("wasm"),
-    },
-    {
-      title: "TensorFlow.js",
-      open: async () => (await import("./tfjs.ts")).tfjsLibrary("wasm"),
-    },
-  ],
-};
+/**
+ * The peers of a device. Of a peer's backends the first that can do a work does it:
+ * its WebAssembly is faster than its plain JavaScript.
+ */
+function peersOf(
+  device: DeviceName,
+  threads: number,
+): readonly (readonly Peer[])[] {
+  const jax = (backend: "webgpu" | "wasm" | "cpu"): Peer => ({
+    title: `jax-js ${backend}`,
+    open: async () => (await import("./jax.ts")).jaxLibrary(backend),
+  });
+  const tfjs = (backend: "webgpu" | "wasm" | "cpu"): Peer => ({
+    title: `TensorFlow.js ${backend}`,
+    open: async () => (await import("./tfjs.ts")).tfjsLibrary(backend),
+  });
+  if (device === "gpu") return [[jax("webgpu")], [tfjs("webgpu")]];
+  const pytorch: Peer = {
+    title: "PyTorch",
+    native: true,
+    open: async () => (await import("./pytorch.ts")).pytorchLibrary(threads),
+  };
+  return [[jax("wasm"), jax("cpu")], [tfjs("wasm"), tfjs("cpu")], [pytorch]];
+}
 
 /** A peer's library; one that does not open says why in every case. */
-async function openPeer({ title, open }: Peer): Promise<Library> {
+async function openPeer({ title, native, open }: Peer): Promise<Library> {
   try {
     return await open();
   } catch (error) {
-    return { title, prepare: () => Promise.reject(error) };
+    return { title, native, prepare: () => Promise.reject(error) };
   }
 }
 
-/** Whoever takes part in a case. */
+/** Whoever takes part in a case: a library, or the first of several that can. */
 interface Contender {
-  readonly title: string;
-  readonly library: Library;
+  /** What it is called here; the library's title by default. */
+  readonly title?: string;
+  readonly libraries: readonly Library[];
   readonly work: Work;
 }
 
 function contendersOf(
   { work, against }: Case,
   own: Library,
-  others: readonly Library[],
+  single: { library: Library; threads: number } | undefined,
+  others: readonly (readonly Library[])[],
 ): Contender[] {
+  const libraries = [own];
   if (against === undefined) {
-    return [own, ...others].map((library) => ({
-      title: library.title,
-      library,
-      work,
-    }));
+    return [libraries, ...others].map((libraries) => ({ libraries, work }));
+  }
+  if (against === "one thread") {
+    const { library, threads } = single!;
+    return [
+      { title: `${threads} threads`, libraries, work },
+      { title: "1 thread", libraries: [library], work },
+    ];
   }
   return [
-    { title: "Adam", library: own, work: against },
-    { title: "AdaFisher", library: own, work },
+    { title: "Adam", libraries, work: against },
+    { title: "AdaFisher", libraries, work },
   ];
+}
+
+/** A job whose numbers have been looked at, and about what a step of it takes. */
+interface Checked {
+  readonly job: Job;
+  readonly results: Results;
+  readonly stepSeconds: number;
+}
+
+/** Makes the first steps of a work, and holds their numbers against the expected. */
+async function checked(
+  library: Library,
+  work: Work,
+  expected: Results | undefined,
+): Promise<Checked> {
+  const job = await library.prepare(work);
+  try {
+    let stepSeconds = 0;
+    for (let i = 0; i < stepsToCheck(work); i++) {
+      const start = performance.now();
+      await job.step();
+      await job.finish();
+      stepSeconds = (performance.now() - start) / 1e3;
+    }
+    const results = await job.results();
+    if (expected) requireSameResults(work, expected, results);
+    return { job, results, stepSeconds };
+  } catch (error) {
+    job.close();
+    throw error;
+  }
+}
+
+/** What has become of a contender. */
+type Started =
+  & Pick<Entry, "insteadOf">
+  & { readonly library: Library }
+  & (Checked | { readonly failure: Error });
+
+/** The first of a contender's libraries that can do its work; else why not. */
+async function start(
+  { libraries, work }: Contender,
+  expected: Results | undefined,
+): Promise<Started> {
+  let failed: { library: Library; failure: Error } | undefined;
+  for (const library of libraries) {
+    try {
+      const found = await checked(library, work, expected);
+      const insteadOf = failed &&
+        { title: failed.library.title, failure: failed.failure };
+      return { library, insteadOf, ...found };
+    } catch (error) {
+      const failure = error as Error;
+      // Other numbers are no want of ability, which another backend might have.
+      if (failure instanceof DifferenceError) return { library, failure };
+      failed ??= { library, failure };
+    }
+  }
+  return failed!;
 }
 
 /** Checks and measures a case. What goes wrong becomes a reason in its outcome. */
@@ -96,29 +166,27 @@ async function run(
   contenders: readonly Contender[],
   options: MeasureOptions,
 ): Promise<Outcome> {
-  const started: (Job | Error)[] = [];
+  const started: Started[] = [];
   let expected: Results | undefined;
-  for (const { library, work } of contenders) {
-    try {
-      const job = await library.prepare(work);
-      for (let i = 0; i < stepsToCheck(work); i++) await job.step();
-      const results = await job.results();
-      if (expected && !it.against) requireSameResults(work, expected, results);
-      expected ??= results;
-      started.push(job);
-    } catch (error) {
-      started.push(error as Error);
-    }
+  for (const contender of contenders) {
+    const found = await start(contender, expected);
+    if ("results" in found && !it.against) expected ??= found.results;
+    started.push(found);
   }
-  const jobs = started.filter((job): job is Job => !(job instanceof Error));
-  const found = await measure(jobs, options);
+  const ready = started.filter((it) => "job" in it);
+  const known = new Map(ready.map((it) => [it.job, it.stepSeconds]));
+  const jobs = ready.map(({ job }) => job);
+  const measured = await measure(jobs, { ...options, known });
   for (const job of jobs) job.close();
-  const entries = contenders.map(({ title }, i): Entry => {
-    const job = started[i];
-    const measured = job instanceof Error ? job : found[jobs.indexOf(job)];
-    return measured instanceof Error
-      ? { title, failure: measured }
-      : { title, measurement: measured };
+  const entries = started.map((found, i): Entry => {
+    const { library, insteadOf } = found;
+    const { title = library.title } = contenders[i];
+    const { native } = library;
+    const result = "failure" in found
+      ? found.failure
+      : measured[jobs.indexOf(found.job)];
+    if (result instanceof Error) return { title, native, failure: result };
+    return { title, native, measurement: result, insteadOf };
   });
   return { case: it, entries };
 }
@@ -129,22 +197,44 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const { device, title: deviceTitle } = await openDevice(options.device);
+  const { device, title: deviceTitle } = await openDevice(options.device, {
+    threads: options.threads,
+  });
   const own = ours(device);
+  const single = options.threads > 1
+    ? { library: ours(cpuDevice({ threads: 1 })), threads: options.threads }
+    : undefined;
   const software = !("adapter" in device) || (device as Gpu).adapter.software;
-  const others = options.peers
-    ? await Promise.all(peers[options.device].map(openPeer))
-    : [];
+  const others: Library[][] = [];
+  if (options.peers) {
+    for (const backends of peersOf(options.device, options.threads)) {
+      others.push(await Promise.all(backends.map(openPeer)));
+    }
+  }
   const { rounds } = options;
   const roundSeconds = options.seconds / rounds;
+  const measuring = {
+    rounds,
+    roundSeconds,
+    mostSeconds: SLOW * options.seconds,
+  };
   const outcomes: Outcome[] = [];
   for (const it of options.cases) {
+    if (it.against === "one thread" && !single) {
+      console.error(`${it.name}: left out, since there is one thread`);
+      continue;
+    }
     console.error(`${it.name}: ${it.title}`);
-    const contenders = contendersOf(it, own, others);
-    const outcome = await run(it, contenders, { rounds, roundSeconds });
+    const contenders = contendersOf(it, own, single, others);
+    const outcome = await run(it, contenders, measuring);
     // Whoever stops a long run has seen what was measured so far.
     console.error(describeOutcome(outcome));
     outcomes.push(outcome);
+  }
+  let rates: Rates | undefined;
+  if (options.rates) {
+    console.error(`${RATES.name}: ${RATES.title}`);
+    rates = await measureRates(device, measuring);
   }
   const failed = outcomes.some(({ entries }) =>
     entries.some(({ failure }, i) =>
@@ -167,12 +257,16 @@ async function main(args: readonly string[]): Promise<number> {
       ),
       ratio: caseRatio(outcome, "seconds"),
       processorRatio: caseRatio(outcome, "processor"),
+      nativeRatio: caseRatio(outcome, "seconds", true),
     }));
-    console.log(JSON.stringify({ ...about, cases: results }, null, 2));
+    console.log(
+      JSON.stringify({ ...about, cases: results, ...rates }, null, 2),
+    );
     return Number(failed);
   }
   if (options.markdown) console.log(`## ${deviceTitle}, ${about.date}\n`);
-  console.log(tables(outcomes, software, options.device));
+  if (outcomes.length > 0) console.log(tables(outcomes, software));
+  if (rates) console.log(`\n${ratesTables(rates)}`);
   console.log(
     `\n${deviceTitle}; ${about.runtime}, ${about.processors} processors; ${about.date}. ` +
       `${rounds} rounds in turn of about ${roundSeconds} s each: medians, ± half the range. ` +

@@ -22,6 +22,8 @@ export interface Job {
    * parameters by name and the last `loss` of a training.
    */
   results(): Promise<Results>;
+  /** Seconds of processors that another process has spent on it, as last known. */
+  elsewhere?(): number;
   /** Gives its memory back. */
   close(): void;
 }
@@ -30,6 +32,8 @@ export interface Job {
 export interface Library {
   /** Name and version. */
   readonly title: string;
+  /** Whether it is not JavaScript but native code, which is held against us apart. */
+  readonly native?: boolean;
   /**
    * Gets ready for a work, at the first of its steps.
    *

@@ -14,7 +14,7 @@ export interface Measurement {
   readonly steps: number;
   /** Seconds a step, by round. */
   readonly seconds: readonly number[];
-  /** Seconds of all processors together that a step took of this process, by round. */
+  /** Seconds of all processors together that a step took, by round. */
   readonly processor: readonly number[];
 }
 
@@ -24,6 +24,10 @@ export interface MeasureOptions {
   readonly rounds: number;
   /** Seconds of a turn; a job has at least one period of steps, however long. */
   readonly roundSeconds: number;
+  /** A job that has had turns of so many seconds has no more; without it, all rounds. */
+  readonly mostSeconds?: number;
+  /** What a step is known to take, so that those of slow jobs need not be tried. */
+  readonly known?: ReadonlyMap<Job, number>;
   /** Tells the time; that of this process by default. */
   readonly now?: () => Moment;
 }
@@ -44,12 +48,27 @@ function thisProcess(): Moment {
 /** Most steps in a turn. */
 const MOST_STEPS = 10_000;
 
+/**
+ * What a turn begins with, untimed: threads that have ended, or caches that were
+ * lost, while others had their turns.
+ */
+const WARM_SECONDS = 0.25;
+
+async function warmUp(job: Job, stepSeconds: number): Promise<void> {
+  const steps = Math.min(MOST_STEPS, Math.floor(WARM_SECONDS / stepSeconds));
+  if (steps === 0) return;
+  for (let i = 0; i < steps; i++) await job.step();
+  await job.finish();
+}
+
 /** Seconds a step of a turn: steps, and the reading of one number. */
 async function takeTurn(
   job: Job,
   steps: number,
   now: () => Moment,
 ): Promise<Moment> {
+  const elsewhere = () => job.elsewhere?.() ?? 0;
+  const before = elsewhere();
   const start = now();
   for (let i = 0; i < steps; i++) await job.step();
   const last = await job.finish();
@@ -59,24 +78,31 @@ async function takeTurn(
   }
   return {
     clock: (end.clock - start.clock) / steps,
-    processor: (end.processor - start.processor) / steps,
+    processor: (end.processor - start.processor + elsewhere() - before) / steps,
   };
 }
 
+/** A turn: its steps, and about what each takes. */
+interface Turn {
+  readonly steps: number;
+  readonly stepSeconds: number;
+}
+
 /** How many steps make a turn of the asked length: some periods, at least one. */
-async function stepsOfTurn(
+async function planTurn(
   job: Job,
   period: number,
   roundSeconds: number,
   now: () => Moment,
-): Promise<number> {
+): Promise<Turn> {
   let count = 1;
   for (;;) {
     const { clock } = await takeTurn(job, count, now);
     const wanted = Math.min(roundSeconds / clock, MOST_STEPS);
     // A short turn is reading for the most part, and says little of the steps.
     if (count * clock >= roundSeconds / 4 || count >= MOST_STEPS) {
-      return Math.max(1, Math.round(wanted / period)) * period;
+      const steps = Math.max(1, Math.round(wanted / period)) * period;
+      return { steps, stepSeconds: clock };
     }
     count = Math.ceil(Math.min(wanted, 10 * count));
   }
@@ -91,22 +117,34 @@ async function stepsOfTurn(
  */
 export async function measure(
   jobs: readonly Job[],
-  { rounds, roundSeconds, now = thisProcess }: MeasureOptions,
+  { rounds, roundSeconds, mostSeconds = Infinity, known, now = thisProcess }:
+    MeasureOptions,
 ): Promise<(Measurement | Error)[]> {
   // One for all: what is compared in a round should be about as long.
   const period = Math.max(...jobs.map((job) => job.period));
   const failures = new Map<Job, Error>();
-  const steps = new Map<Job, number>();
+  const plans = new Map<Job, Turn>();
+  for (const job of jobs) {
+    const stepSeconds = known?.get(job) ?? 0;
+    if (stepSeconds >= roundSeconds) {
+      plans.set(job, { steps: period, stepSeconds });
+    }
+  }
   const turns = new Map<Job, Moment[]>(jobs.map((job) => [job, []]));
+  const secondsOf = (job: Job): number =>
+    turns.get(job)!.reduce((sum, { clock }) => sum + clock, 0) *
+    (plans.get(job)?.steps ?? 0);
   for (let round = 0; round <= rounds; round++) {
     for (const job of jobs) {
-      if (failures.has(job)) continue;
+      if (failures.has(job) || secondsOf(job) >= mostSeconds) continue;
       try {
-        const count = steps.get(job);
-        if (count === undefined) {
-          const found = await stepsOfTurn(job, period, roundSeconds, now);
-          steps.set(job, found);
-        } else turns.get(job)!.push(await takeTurn(job, count, now));
+        const plan = plans.get(job);
+        if (!plan) {
+          plans.set(job, await planTurn(job, period, roundSeconds, now));
+        } else if (round > 0) {
+          await warmUp(job, plan.stepSeconds);
+          turns.get(job)!.push(await takeTurn(job, plan.steps, now));
+        }
       } catch (error) {
         failures.set(job, error as Error);
       }
@@ -114,7 +152,7 @@ export async function measure(
   }
   return jobs.map((job) =>
     failures.get(job) ?? {
-      steps: steps.get(job)!,
+      steps: plans.get(job)!.steps,
       seconds: turns.get(job)!.map(({ clock }) => clock),
       processor: turns.get(job)!.map(({ processor }) => processor),
     }
@@ -133,10 +171,13 @@ export function spread(numbers: readonly number[]): number {
   return (Math.max(...numbers) - Math.min(...numbers)) / 2 / median(numbers);
 }
 
-/** How often the numbers `base` go into `other`: the median over the rounds. */
+/** How often the numbers `base` go into `other`: the median over the rounds of both. */
 export function ratioOf(
   other: readonly number[],
   base: readonly number[],
 ): number {
-  return median(other.map((number, round) => number / base[round]));
+  const rounds = Math.min(other.length, base.length);
+  return median(
+    other.slice(0, rounds).map((number, round) => number / base[round]),
+  );
 }

@@ -10,14 +10,12 @@ import {
   parseOptions,
   UsageError,
 } from "../cli/arguments.ts";
-import { type Case, cases } from "./cases.ts";
+import { type Case, casesOf, type DeviceName } from "./cases.ts";
+import { RATES } from "./rates.ts";
 
 const USAGE = "deno task bench";
 
-const deviceNames = ["gpu", "cpu"] as const;
-
-/** Where it can be measured. */
-export type DeviceName = typeof deviceNames[number];
+const deviceNames = ["gpu", "cpu"] as const satisfies readonly DeviceName[];
 
 const specification = {
   device: {
@@ -25,6 +23,11 @@ const specification = {
     values: deviceNames,
     default: "gpu",
     about: "Where to compute, a software adapter included",
+  },
+  threads: {
+    kind: "integer",
+    least: 1,
+    about: "Threads of --device cpu and of PyTorch; one a core by default",
   },
   only: {
     kind: "text",
@@ -35,7 +38,7 @@ const specification = {
     kind: "flag",
     default: true,
     negatable: true,
-    about: "Measure jax-js and TensorFlow.js as well",
+    about: "Measure jax-js, TensorFlow.js and, on the CPU, PyTorch as well",
   },
   rounds: {
     kind: "integer",
@@ -59,8 +62,12 @@ export const HELP =
 
 ${USAGE} [options]
 
-Cases:
-${cases.map(({ name, title }) => `  ${name.padEnd(14)}  ${title}`).join("\n")}
+Cases; the last two with --device cpu only:
+${
+    [...casesOf("cpu"), RATES].map(({ name, title }) =>
+      `  ${name.padEnd(14)}  ${title}`
+    ).join("\n")
+  }
 
 Options:
 ${describeOptions(specification)}
@@ -69,7 +76,11 @@ ${describeOptions(specification)}
 /** What the command line asks for. */
 export interface BenchOptions {
   readonly device: DeviceName;
+  /** Threads of the CPU; all cores by default. */
+  readonly threads: number;
   readonly cases: readonly Case[];
+  /** Whether rates are held against those of a product. */
+  readonly rates: boolean;
   readonly peers: boolean;
   readonly rounds: number;
   readonly seconds: number;
@@ -105,24 +116,41 @@ export function readOptions(args: readonly string[]): BenchOptions | "help" {
       `--json and --markdown cannot both be given; ${USAGE} --help lists the options`,
     );
   }
-  return { ...options, cases: chooseCases(options.only) };
+  const { device, only } = options;
+  if (device !== "cpu" && options.threads !== undefined) {
+    throw new UsageError(
+      `--threads needs --device cpu; ${USAGE} --help lists the options`,
+    );
+  }
+  const { threads = navigator.hardwareConcurrency } = options;
+  return { ...options, threads, ...chooseCases(device, only) };
 }
 
 /** The cases that `--only` names: whole names, or their first words. */
-function chooseCases(only: string | undefined): readonly Case[] {
-  if (only === undefined) return cases;
-  const words = only.split(",").map((word) => word.trim());
-  const has = ({ name }: Case, word: string): boolean =>
-    name === word || name.startsWith(`${word}-`);
-  for (const word of words) {
-    if (cases.some((it) => has(it, word))) continue;
-    const names = cases.map(({ name }) => name);
-    const near = nearest(word, names);
+function chooseCases(
+  device: DeviceName,
+  only: string | undefined,
+): { cases: readonly Case[]; rates: boolean } {
+  const all = casesOf(device);
+  const named = device === "cpu" ? [...all, RATES] : all;
+  const words = only?.split(",").map((word) => word.trim());
+  const chosen = ({ name }: { name: string }): boolean =>
+    words?.some((word) => isCalled(name, word)) ?? true;
+  for (const word of words ?? []) {
+    if (named.some(({ name }) => isCalled(name, word))) continue;
+    const near = nearest(word, named.map(({ name }) => name));
     throw new UsageError(
       `--only needs names of cases, got ${JSON.stringify(word)}${
         near === undefined ? "" : `, did you mean ${near}?`
       }; ${USAGE} --help lists them`,
     );
   }
-  return cases.filter((it) => words.some((word) => has(it, word)));
+  return {
+    cases: all.filter(chosen),
+    rates: named.some((it) => it === RATES && chosen(it)),
+  };
+}
+
+function isCalled(name: string, word: string): boolean {
+  return name === word || name.startsWith(`${word}-`);
 }

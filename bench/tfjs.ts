@@ -38,14 +38,16 @@ export async function tfjsLibrary(
   }
   return {
     title: `TensorFlow.js ${tf.version.tfjs} ${backend}`,
-    prepare(work: Work): Promise<Job> {
+    async prepare(work: Work): Promise<Job> {
+      // Another of its backends may have been at work.
+      await tf.setBackend(backend);
       switch (work.kind) {
         case "matmul":
-          return Promise.resolve(matmulJob(work));
+          return matmulJob(work);
         case "convolution":
-          return Promise.resolve(convolutionJob(work));
+          return convolutionJob(work);
         case "training":
-          return Promise.resolve(trainingJob(work));
+          return trainingJob(work);
       }
     },
   };
