@@ -70,13 +70,13 @@ const kinds:
 
 /** The kind of a kernel. */
 export function kindOf(
-  { name, operations }: Pick<KernelTotal, "name" | "operations">,
+  { operations }: Pick<KernelTotal, "operations">,
 ): string {
   const found = kinds.find(([, names]) =>
     names.some((operation) => operations.includes(operation))
   );
   if (found) return found[0];
-  return operations.length > 0 ? "element-wise" : `moves: ${name}`;
+  return operations.length > 0 ? "element-wise" : "moves";
 }
 
 /**

@@ -5,7 +5,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import {
-  cases,
+  casesOf,
   convolutionOperands,
   matmulOperands,
 } from "../../bench/cases.ts";
@@ -67,6 +67,8 @@ Deno.test("ratioOf compares within the rounds", () => {
   // A machine that gets ten times as slow leaves the ratio as it is.
   assertEquals(ratioOf([2, 20, 200], [1, 10, 100]), 2);
   assertEquals(ratioOf([3, 1, 2], [1, 1, 1]), 2);
+  // Of a peer that has had fewer turns, those are compared that it has had.
+  assertEquals(ratioOf([30], [10, 1, 1]), 3);
 });
 
 Deno.test("measure gives each job turns of the asked length", async () => {
@@ -98,6 +100,38 @@ Deno.test("measure gives all jobs whole periods of the longest", async () => {
   const options = { rounds: 1, roundSeconds: 1, now: telling(clock) };
   const found = await measure(jobs, options) as Measurement[];
   assertEquals(found.map(({ steps }) => steps), [10, 10]);
+});
+
+Deno.test("measure tries no turn of a job known to be slow, and stops it early", async () => {
+  const clock = { time: 0 };
+  const [slow, quick] = [clockedJob(clock, 5), clockedJob(clock, 1)];
+  const found = await measure([slow, quick], {
+    rounds: 4,
+    roundSeconds: 1,
+    mostSeconds: 10,
+    known: new Map([[slow, 5], [quick, 0.01]]),
+    now: telling(clock),
+  }) as Measurement[];
+  assertEquals(found.map(({ seconds }) => seconds), [[5, 5], [1, 1, 1, 1]]);
+  assertEquals([slow.steps, quick.steps], [2, 5]);
+});
+
+Deno.test("measure does quick steps untimed before each turn", async () => {
+  const clock = { time: 0 };
+  const job = clockedJob(clock, 0.125);
+  const options = { rounds: 2, roundSeconds: 0.5, now: telling(clock) };
+  await measure([job], options);
+  // One step to plan turns of 4; then twice a quarter of a second and a turn.
+  assertEquals(job.steps, 1 + 2 * (2 + 4));
+});
+
+Deno.test("measure adds what another process has spent on a job", async () => {
+  const clock = { time: 0 };
+  const job = clockedJob(clock, 1);
+  const [{ seconds, processor }] = await measure([
+    { ...job, elsewhere: () => 3 * clock.time },
+  ], { rounds: 1, roundSeconds: 1, now: telling(clock) }) as Measurement[];
+  assertEquals([seconds, processor], [[1], [5]]);
 });
 
 Deno.test("measure gives the error of a job that fails, and goes on", async () => {
@@ -164,5 +198,6 @@ Deno.test("convolutionOperands: every tap is in use", () => {
 });
 
 Deno.test("cases have names of their own", () => {
+  const cases = casesOf("cpu");
   assertEquals(new Set(cases.map(({ name }) => name)).size, cases.length);
 });

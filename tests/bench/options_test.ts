@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { cases } from "../../bench/cases.ts";
+import { casesOf } from "../../bench/cases.ts";
 import { HELP, readOptions } from "../../bench/options.ts";
 import { UsageError } from "../../cli/arguments.ts";
 
@@ -11,7 +11,7 @@ function namesOf(...args: string[]): string[] {
 }
 
 Deno.test("readOptions takes all cases and peers by default", () => {
-  assertEquals(namesOf().length, cases.length);
+  assertEquals(namesOf().length, casesOf("gpu").length);
   const options = readOptions([]);
   assert(options !== "help");
   assertEquals([options.device, options.peers], ["gpu", true]);
@@ -34,7 +34,10 @@ Deno.test("readOptions refuses what cannot be", () => {
       [["--only", ""], "--only needs a names, got nothing"],
       [["mlp"], 'Unexpected argument "mlp"'],
       [["--json", "--markdown"], "cannot both be given"],
-      [["--device", "tpu"], "--device needs one of gpu, cpu"],
+      [["--device", "tpu"], "--device needs one of gpu"],
+      [["--threads", "2"], "--threads needs --device cpu"],
+      [["--only", "threads"], "--only needs names of cases"],
+      [["--device", "cpu", "--threads", "0"], "at least 1"],
       [["--rounds", "0"], "--rounds needs a whole number of at least 1"],
       [["--seconds", "0"], "--seconds needs a number above 0"],
     ] as const
@@ -43,5 +46,17 @@ Deno.test("readOptions refuses what cannot be", () => {
 
 Deno.test("readOptions sends who asks for help to text with all cases", () => {
   assertEquals(readOptions(["--help"]), "help");
-  for (const { name } of cases) assert(HELP.includes(name), name);
+  for (const { name } of casesOf("cpu")) assert(HELP.includes(name), name);
+});
+
+Deno.test("readOptions has cases of its own for the CPU, and as many threads as cores", () => {
+  const options = readOptions(["--device", "cpu"]);
+  assert(options !== "help");
+  assertEquals(options.threads, navigator.hardwareConcurrency);
+  assert(options.rates && options.cases.some(({ name }) => name === "threads"));
+  const kernels = readOptions(["--device", "cpu", "--only", "kernels"]);
+  assert(kernels !== "help");
+  assertEquals([kernels.rates, kernels.cases.length], [true, 0]);
+  const onGpu = readOptions([]);
+  assert(onGpu !== "help" && !onGpu.rates);
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { cases } from "../../bench/cases.ts";
+import { casesOf } from "../../bench/cases.ts";
 import {
   caseRatio,
   describeOutcome,
@@ -9,7 +9,8 @@ import {
   tables,
 } from "../../bench/table.ts";
 
-const named = (name: string) => cases.find((it) => it.name === name)!;
+const named = (name: string, device: "gpu" | "cpu" = "gpu") =>
+  casesOf(device).find((it) => it.name === name)!;
 const timed = (title: string, seconds: readonly number[]): Entry => ({
   title,
   measurement: { steps: 1, seconds, processor: seconds.map((s) => 2 * s) },
@@ -95,6 +96,48 @@ Deno.test("tables give the ratio in processor time on a software adapter", () =>
   assertEquals(
     row.split("|").filter((cell) => cell.trim() === "3.00").length,
     2,
+  );
+});
+
+Deno.test("tables give ratios lines of their own where there are many contenders", () => {
+  const resnet: Outcome = {
+    case: named("resnet20", "cpu"),
+    entries: [
+      timed("ours", [0.1]),
+      { title: "first wasm", failure: new Error("no gradient") },
+      {
+        ...timed("second cpu", [2]),
+        insteadOf: { title: "second wasm", failure: new Error("no kernel") },
+      },
+      { ...timed("native", [0.05]), native: true },
+    ],
+  };
+  const cells = tables([resnet], true).split("\n").map((line) =>
+    line.split("|").slice(1, -1).map((cell) => cell.trim())
+  );
+  assertEquals(cells[0], [
+    "case",
+    "ours",
+    "first wasm",
+    "second wasm",
+    "native",
+  ]);
+  assertEquals(cells[2].slice(2, 4), [
+    "no (1)",
+    "0.500 steps/s, 2000 ms ±0 % (2)",
+  ]);
+  assertEquals(cells.slice(6, 8), [
+    ["resnet20", "second cpu", "20.00", "20.00", "at least 25"],
+    ["resnet20", "native", "0.50", "0.50", "more than 1"],
+  ]);
+  assertEquals(caseRatio(resnet, "seconds", true), 0.5);
+  assertEquals(
+    tables([resnet], true).split("\n").slice(-3),
+    [
+      "(1) first wasm: no gradient",
+      "",
+      "(2) second cpu, since second wasm: no kernel",
+    ],
   );
 });
 
