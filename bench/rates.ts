@@ -68,15 +68,19 @@ const kinds:
     ["pooling, lookup", ["fold-windows", "scatter-add-rows"]],
   ];
 
-/** The kind of a kernel. */
+/**
+ * The kind of a kernel. What only packs operands or joins parts has no operations of
+ * its own, but is called after the one that it is for.
+ */
 export function kindOf(
-  { operations }: Pick<KernelTotal, "operations">,
+  { name, operations }: Pick<KernelTotal, "name" | "operations">,
 ): string {
+  const words = operations.length > 0 ? operations : [name.split(" ")[0]];
   const found = kinds.find(([, names]) =>
-    names.some((operation) => operations.includes(operation))
+    names.some((operation) => words.includes(operation))
   );
   if (found) return found[0];
-  return operations.length > 0 ? "element-wise" : "moves";
+  return operations.length > 0 ? "element-wise" : "copies";
 }
 
 /**
@@ -168,10 +172,13 @@ export function ratesTables({ rates, kernels }: Rates): string {
       total((it) => it.count, [...among]).toFixed(0),
       `${digits(time)} ms`,
       percent(time / milliseconds),
-      gigaflops(rate),
-      percent(rate / product.rate),
+      ...(hasRate(title)
+        ? [gigaflops(rate), percent(rate / product.rate)]
+        : ["", ""]),
     ];
   };
+  // The others are as quick as the memory, whatever they compute.
+  const hasRate = (title: string): boolean => /conv|product|^all/.test(title);
   const convolutions = kernels.filter(({ kind }) => kind.startsWith("conv"));
   return [
     table([

@@ -34,7 +34,7 @@ Deno.test("readOptions refuses what cannot be", () => {
       [["--only", ""], "--only needs a names, got nothing"],
       [["mlp"], 'Unexpected argument "mlp"'],
       [["--json", "--markdown"], "cannot both be given"],
-      [["--device", "tpu"], "--device needs one of gpu"],
+      [["--device", "tpu"], "--device needs one of gpu, cpu"],
       [["--threads", "2"], "--threads needs --device cpu"],
       [["--only", "threads"], "--only needs names of cases"],
       [["--device", "cpu", "--threads", "0"], "at least 1"],

@@ -22,7 +22,8 @@ const total = (
 });
 
 Deno.test("kindOf names the operation that says most", () => {
-  const of = (...operations: string[]) => kindOf({ operations });
+  const name = "slice float[2]";
+  const of = (...operations: string[]) => kindOf({ name, operations });
   assertEquals(of("mul", "conv", "add"), "convolution, forward");
   assertEquals(
     of("sum", "conv-kernel-gradient"),
@@ -30,7 +31,11 @@ Deno.test("kindOf names the operation that says most", () => {
   );
   assertEquals(of("mul", "sum"), "sum, maximum");
   assertEquals(of("mul", "exp"), "element-wise");
-  assertEquals(of(), "moves");
+  assertEquals(of(), "copies");
+  assertEquals(
+    kindOf({ name: "conv float[2], weights", operations: [] }),
+    "convolution, forward",
+  );
 });
 
 Deno.test("sharesOf adds up kernels of a kind, a step each, first runs left out", () => {

@@ -54,7 +54,7 @@ Deno.test("caseRatio is that of the fastest peer, or undefined without one", () 
 });
 
 Deno.test("tables name rates, times, ratios and reasons", () => {
-  const lines = tables([matmul, mlp, adafisher], false, "gpu").split("\n");
+  const lines = tables([matmul, mlp, adafisher], false).split("\n");
   const cellsOf = (line: string) =>
     line.split("|").slice(1, -1).map((cell) => cell.trim());
   assertEquals(cellsOf(lines[0]), [
@@ -91,7 +91,7 @@ Deno.test("tables name rates, times, ratios and reasons", () => {
 });
 
 Deno.test("tables give the ratio in processor time on a software adapter", () => {
-  const [head, , row] = tables([matmul], true, "gpu").split("\n");
+  const [head, , row] = tables([matmul], true).split("\n");
   assertEquals(head.includes("in processor time"), true);
   assertEquals(
     row.split("|").filter((cell) => cell.trim() === "3.00").length,
