@@ -1,7 +1,8 @@
 /**
  * Dense linear algebra in float64 on the host, as pure functions over values:
- * eigenvalues of symmetric matrices, Cholesky factors, inverse roots. What may
- * fail to converge says so in its result, and does not throw.
+ * eigenvalues of symmetric matrices, Cholesky factors, inverse roots; and smooth
+ * surfaces through scattered points. What may fail to converge says so in its result,
+ * and does not throw.
  *
  * @example The inverse square root of a matrix, two ways
  * ```ts
@@ -20,6 +21,8 @@
  */
 
 export * from "./cholesky.ts";
+export * from "./clough_tocher.ts";
+export * from "./delaunay.ts";
 export {
   type InverseRoot,
   inverseRoot,
