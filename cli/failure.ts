@@ -1,0 +1,62 @@
+/**
+ * What goes wrong outside a program, and the user who stops it: one line on the
+ * error output, no stack trace.
+ *
+ * @module
+ */
+
+/** Something outside went wrong: exit status 1, no stack trace. */
+export class Failure extends Error {}
+
+/**
+ * Does something with files or what they say; its errors need no stack trace.
+ *
+ * @param work What is done.
+ * @returns What it gives.
+ * @throws {Failure} If it fails.
+ */
+export async function outside<T>(work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    throw new Failure(cause.message, { cause });
+  }
+}
+
+/**
+ * Does what Ctrl-C asks to stop: the first aborts the signal, a second ends the
+ * process. A {@linkcode Failure} is written, and gives exit status 1, or 130 after
+ * Ctrl-C.
+ *
+ * @param work What is done; returns the exit status.
+ * @returns The exit status.
+ */
+export async function interruptible(
+  work: (signal: AbortSignal) => Promise<number>,
+): Promise<number> {
+  const interrupt = new AbortController();
+  const listener = () => {
+    if (interrupt.signal.aborted) Deno.exit(130);
+    interrupt.abort(new Failure("Interrupted"));
+  };
+  Deno.addSignalListener("SIGINT", listener);
+  try {
+    return await work(interrupt.signal);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    if (interrupt.signal.aborted) {
+      console.error("Stopped");
+      return 130;
+    }
+    console.error(error.message);
+    return 1;
+  } finally {
+    Deno.removeSignalListener("SIGINT", listener);
+  }
+}
+
+/** Lets signals be heard: a device that computes without a pause leaves no other time. */
+export function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}

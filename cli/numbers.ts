@@ -1,0 +1,16 @@
+/**
+ * Numbers as commands print them.
+ *
+ * @module
+ */
+
+/** A share of 1 in percent, two digits after the point. */
+export const percent = (share: number): string =>
+  `${(100 * share).toFixed(2)} %`;
+
+/** Bytes in millions. */
+export const megabytes = (bytes: number): string =>
+  `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** A whole number, its thousands apart. */
+export const whole = (count: number): string => count.toLocaleString("en-US");
