@@ -1,7 +1,8 @@
 /**
  * What a step of each optimizer costs, in steps of Adam:
- * `deno run --allow-read --allow-env bench/optimizers.ts [model] [batch] [steps] [names]`,
- * ResNet-20 at a batch of 32 on the `cpu` device where not said otherwise.
+ * `deno run --allow-all bench/optimizers.ts [model] [batch] [steps] [names]`,
+ * ResNet-20 at a batch of 32 on the `cpu` device where not said otherwise; names are a
+ * regular expression. It reads /proc/self/stat, and so needs Linux.
  *
  * The optimizers take turns, some steps each, so that what else the machine does
  * falls on all alike; a turn begins with a refresh of whatever is refreshed every so
@@ -32,6 +33,7 @@ import {
   trainingPrograms,
 } from "../src/train/mod.ts";
 
+/** What is measured: model, batch, steps of a turn, which optimizers. */
 const [name = "resnet20", batch = "32", turn = "10", only] = Deno.args;
 const TURNS = 3;
 

@@ -91,7 +91,7 @@ export function choleskySolve(lower: Value, right: Value): Value {
     );
   }
   const m = shape[1];
-  const x = Float64Array.from(right.data);
+  const x = new Float64Array(right.data);
   const subtract = (factor: number, from: number, to: number): void => {
     for (let j = 0; j < m; j++) x[to * m + j] -= factor * x[from * m + j];
   };

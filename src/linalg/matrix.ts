@@ -31,9 +31,10 @@ export function squareCopy(
     );
   }
   const [n] = shape;
-  const data = Float64Array.from(matrix.data);
-  const wrong = data.findIndex((entry) => !Number.isFinite(entry));
-  if (wrong >= 0) {
+  const data = new Float64Array(matrix.data);
+  let wrong = 0;
+  while (wrong < data.length && Number.isFinite(data[wrong])) wrong++;
+  if (wrong < data.length) {
     throw new RangeError(
       `Cannot ${what}: the entries of the [${n}, ${n}] matrix must be finite, got ${
         data[wrong]
@@ -135,7 +136,7 @@ export function product(
   n: number,
 ): Float64Array<ArrayBuffer> {
   const data = new Float64Array(m * n);
-  const left = a instanceof Float64Array ? a : Float64Array.from(a);
+  const left = a instanceof Float64Array ? a : new Float64Array(a);
   const panel = new Float64Array(4 * k); // four columns of b, side by side
   const tile = new Float64Array(16);
   for (let j = 0; j < n; j += 4) {

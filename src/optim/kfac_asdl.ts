@@ -278,7 +278,7 @@ function invert(
 /** (M + ridge)^-1; none where that is not positive definite. */
 function inverseOf(matrix: Value, ridge: number): Value | undefined {
   const n = matrix.shape[0];
-  const damped = Float64Array.from(matrix.data);
+  const damped = new Float64Array(matrix.data);
   for (let i = 0; i < n; i++) damped[i * n + i] += ridge;
   const found = cholesky(value(damped, [n, n]));
   return found.positiveDefinite ? choleskyInverse(found.lower) : undefined;

@@ -383,7 +383,7 @@ function withRidge(
 ): Value {
   const { data, shape: [n] } = matrix;
   const ridge = epsilon * powerIteration(matrix, start).value;
-  const sum = Float64Array.from(data);
+  const sum = new Float64Array(data);
   for (let i = 0; i < n; i++) sum[i * n + i] += ridge;
   return value(sum, [n, n]);
 }

@@ -244,7 +244,7 @@ function dampen(
   const n = matrix.shape[0];
   if (n === 1) return matrix;
   const largest = powerIteration(matrix, draw(name, n)).value;
-  const data = Float64Array.from(matrix.data);
+  const data = new Float64Array(matrix.data);
   for (let i = 0; i < n; i++) data[i * n + i] += damping * largest;
   return value(data, [n, n]);
 }

@@ -67,12 +67,19 @@ export function prepared(
   { parts, failed }: Preparation<Value>,
   key: Value,
 ): Tree<Value> {
-  const finite = [...leaves<Value>(parts).values()]
-    .every(({ data }) => data.every(Number.isFinite));
+  const finite = [...leaves<Value>(parts).values()].every(isFiniteValue);
   if (!finite || failed.data[0] !== 0) return parts;
   const draw: HostDraw = (name, count) =>
     randomNormal([key.data[0], key.data[1]], drawStream(name), count);
   return { ...parts, ...rule.compute(parts, draw) as Tree<Value> };
+}
+
+/** Whether all numbers of a value are finite. */
+function isFiniteValue({ data }: Value): boolean {
+  for (let i = 0; i < data.length; i++) {
+    if (!Number.isFinite(data[i])) return false;
+  }
+  return true;
 }
 
 /**
