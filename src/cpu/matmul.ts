@@ -3,8 +3,8 @@
  *
  * B is packed into strips of N by a kernel of its own, which reads transposed and
  * broadcast operands where they lie. Then each thread takes tiles of rows. It
- * reads A where it lies if its rows lie along K, and packs it for a few tiles at
- * a time if not. K is walked in blocks that the caches hold; between them the
+ * reads A where it lies if its rows lie along K and B is narrow, and packs it for
+ * a few tiles at a time if not. K is walked in blocks that the caches hold; between them the
  * sums wait in the result, as the floats they are. Where the result is small and
  * K long, parts of K are summed apart and joined in order.
  *
@@ -33,8 +33,11 @@ import {
   withRows,
 } from "./tile.ts";
 
-/** Steps along K between which a strip of B and a tile of A stay in the cache. */
-const BLOCK = 512;
+/** Steps along K after which the sums wait: a strip of B stays in the first cache. */
+const BLOCK = 1024;
+
+/** Columns of B from which on packing A pays, even if its rows lie along K. */
+const WIDE = 513;
 
 /** Tiles of rows that are packed and multiplied together. */
 const TILES_AT_ONCE = 16;
@@ -89,7 +92,7 @@ export function matmulKernels(scene: Scene, index: number): Kernel[] {
     strips,
     groups,
     parts,
-    packA: a.depth !== 1,
+    packA: a.depth !== 1 || n >= WIDE,
     packedStrides: stridesOf(packedBatch).map((s, i) =>
       b.batch[i] === 0 ? 0 : s * strips
     ),

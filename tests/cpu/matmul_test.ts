@@ -64,14 +64,15 @@ Deno.test("matmulKernels resume sums after a block of K, and join parts of K", a
   await assertExact(
     matmul(transpose(integers([1030, 200])), integers([1030, 101], 2)),
   );
-  await assertExact(matmul(integers([40, 513]), integers([513, 70], 2)));
+  await assertExact(matmul(integers([40, 1025]), integers([1025, 70], 2)));
+  await assertExact(matmul(integers([9, 1030]), integers([1030, 520], 2)));
   await assertExact(
     matmul(transpose(integers([5003, 3])), integers([5003, 6], 2)),
   );
 });
 
 Deno.test("matmulKernels give the same bits however the work is cut", () => {
-  for (const [m, n, k] of [[50, 30, 700], [5, 9, 3000], [3, 40, 17]]) {
+  for (const [m, n, k] of [[50, 30, 1100], [5, 9, 3000], [3, 40, 17]]) {
     const product = matmul(floats([m, k]), floats([k, n], 2));
     const whole = runKernels(product, matmulKernels, 1);
     for (const cuts of [2, 3, 16, 1000]) {
