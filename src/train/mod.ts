@@ -52,6 +52,7 @@ export {
   type ModelState,
   type Score,
 } from "./evaluate.ts";
+export { stepInputs } from "./inputs.ts";
 export {
   type CsvWriter,
   metricsColumns,

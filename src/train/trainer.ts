@@ -20,7 +20,7 @@ import { DeviceState } from "../program/compile.ts";
 import type { Device } from "../program/device.ts";
 import { leaves } from "../program/tree.ts";
 import { referenceDevice } from "../reference/mod.ts";
-import { intValue, scalarValue, type Value } from "../tensor/value.ts";
+import type { Value } from "../tensor/value.ts";
 import {
   describeModel,
   fromCheckpoint,
@@ -35,6 +35,7 @@ import {
   type ModelState,
   type Score,
 } from "./evaluate.ts";
+import { stepInputs } from "./inputs.ts";
 import {
   type TrainingMemory,
   type TrainingPrograms,
@@ -298,11 +299,11 @@ export class Trainer {
     };
     while (this.#epoch < epochs) {
       while (this.#step < (this.#epoch + 1) * this.stepsPerEpoch) {
-        const { inputs, labels } = (await stream.next()).value as Batch;
+        const batch = (await stream.next()).value as Batch;
         const step = this.#step + 1;
         await this.#programs.run(
           this.state,
-          this.#inputsOf(step, inputs, labels),
+          this.#inputsOf(step, batch),
           takesStatistics(this.#options.optimizer, step),
           preparesOnHost(this.#options.optimizer, step),
         );
@@ -375,18 +376,9 @@ export class Trainer {
   }
 
   /** What a step takes besides the state. */
-  #inputsOf(step: number, inputs: Value, labels: Value): StepInputs<Value> {
+  #inputsOf(step: number, batch: Batch): StepInputs<Value> {
     const { optimizer, seed, learningRate } = this.#options;
-    return {
-      inputs,
-      labels,
-      key: intValue([seed | 0, step]),
-      learningRate: scalarValue(learningRate(step)),
-      scalars: Object.fromEntries(
-        Object.entries(optimizer.scalars(step))
-          .map(([name, number]) => [name, scalarValue(number)]),
-      ),
-    };
+    return stepInputs(optimizer, batch, seed, step, learningRate(step));
   }
 
   /** Loss and accuracy of the epoch so far; throws where a step has failed. */
@@ -408,8 +400,7 @@ export class Trainer {
     this.#step = step - 1;
     const options = { ...this.#options.batches, seed, epoch: this.#epoch };
     const index = this.#step - this.#epoch * this.stepsPerEpoch;
-    const { inputs, labels } = batchAt(examples, options, index);
-    const given = this.#inputsOf(step, inputs, labels);
+    const given = this.#inputsOf(step, batchAt(examples, options, index));
     const statistics = takesStatistics(optimizer, step);
     const whole = preparesOnHost(optimizer, step)
       ? await this.#programs.prepare(this.state, given, statistics)
