@@ -29,6 +29,9 @@ import {
 /** A contender has no more turns when it has had so many times the seconds of a case. */
 const SLOW = 3;
 
+/** A step that takes longer, in seconds, is told of before its turns. */
+const PATIENCE = 2;
+
 /** A library that is loaded only where it is asked for. */
 interface Peer {
   readonly title: string;
@@ -147,6 +150,11 @@ async function start(
   for (const library of libraries) {
     try {
       const found = await checked(library, work, expected);
+      const { stepSeconds } = found;
+      if (stepSeconds > PATIENCE) {
+        // Whoever waits knows for whom.
+        console.error(`  ${library.title}: ${stepSeconds.toFixed(0)} s a step`);
+      }
       const insteadOf = failed &&
         { title: failed.library.title, failure: failed.failure };
       return { library, insteadOf, ...found };
