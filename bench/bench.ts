@@ -15,7 +15,7 @@ import type { Case, DeviceName, Work } from "./cases.ts";
 import { DifferenceError, requireSameResults, stepsToCheck } from "./check.ts";
 import type { Job, Library, Results } from "./library.ts";
 import { measure, type MeasureOptions } from "./measure.ts";
-import { HELP, readOptions } from "./options.ts";
+import { HELP, type PeerName, readOptions } from "./options.ts";
 import { ours } from "./ours.ts";
 import { measureRates, RATES, type Rates, ratesTables } from "./rates.ts";
 import {
@@ -40,13 +40,14 @@ interface Peer {
 }
 
 /**
- * The peers of a device. Of a peer's backends the first that can do a work does it:
+ * A peer on a device. Of its backends the first that can do a work does it:
  * its WebAssembly is faster than its plain JavaScript.
  */
-function peersOf(
+function backendsOf(
+  peer: PeerName,
   device: DeviceName,
   threads: number,
-): readonly (readonly Peer[])[] {
+): readonly Peer[] {
   const jax = (backend: "webgpu" | "wasm" | "cpu"): Peer => ({
     title: `jax-js ${backend}`,
     open: async () => (await import("./jax.ts")).jaxLibrary(backend),
@@ -55,13 +56,22 @@ function peersOf(
     title: `TensorFlow.js ${backend}`,
     open: async () => (await import("./tfjs.ts")).tfjsLibrary(backend),
   });
-  if (device === "gpu") return [[jax("webgpu")], [tfjs("webgpu")]];
-  const pytorch: Peer = {
-    title: "PyTorch",
-    native: true,
-    open: async () => (await import("./pytorch.ts")).pytorchLibrary(threads),
-  };
-  return [[jax("wasm"), jax("cpu")], [tfjs("wasm"), tfjs("cpu")], [pytorch]];
+  const backends = device === "gpu"
+    ? ["webgpu"] as const
+    : ["wasm", "cpu"] as const;
+  switch (peer) {
+    case "jax":
+      return backends.map(jax);
+    case "tfjs":
+      return backends.map(tfjs);
+    case "pytorch":
+      return [{
+        title: "PyTorch",
+        native: true,
+        open: async () =>
+          (await import("./pytorch.ts")).pytorchLibrary(threads),
+      }];
+  }
 }
 
 /** A peer's library; one that does not open says why in every case. */
@@ -214,10 +224,9 @@ async function main(args: readonly string[]): Promise<number> {
     : undefined;
   const software = !("adapter" in device) || (device as Gpu).adapter.software;
   const others: Library[][] = [];
-  if (options.peers) {
-    for (const backends of peersOf(options.device, options.threads)) {
-      others.push(await Promise.all(backends.map(openPeer)));
-    }
+  for (const peer of options.peers) {
+    const backends = backendsOf(peer, options.device, options.threads);
+    others.push(await Promise.all(backends.map(openPeer)));
   }
   const { rounds } = options;
   const roundSeconds = options.seconds / rounds;

@@ -17,6 +17,11 @@ const USAGE = "deno task bench";
 
 const deviceNames = ["gpu", "cpu"] as const satisfies readonly DeviceName[];
 
+const peerNames = ["jax", "tfjs", "pytorch"] as const;
+
+/** Whoever is measured besides this library. */
+export type PeerName = typeof peerNames[number];
+
 const specification = {
   device: {
     kind: "choice",
@@ -39,6 +44,11 @@ const specification = {
     default: true,
     negatable: true,
     about: "Measure jax-js, TensorFlow.js and, on the CPU, PyTorch as well",
+  },
+  against: {
+    kind: "text",
+    placeholder: "peers",
+    about: "Measure these only, of jax, tfjs and, on the CPU, pytorch",
   },
   rounds: {
     kind: "integer",
@@ -81,7 +91,8 @@ export interface BenchOptions {
   readonly cases: readonly Case[];
   /** Whether rates are held against those of a product. */
   readonly rates: boolean;
-  readonly peers: boolean;
+  /** The peers to measure. */
+  readonly peers: readonly PeerName[];
   readonly rounds: number;
   readonly seconds: number;
   readonly markdown: boolean;
@@ -123,7 +134,32 @@ export function readOptions(args: readonly string[]): BenchOptions | "help" {
     );
   }
   const { threads = navigator.hardwareConcurrency } = options;
-  return { ...options, threads, ...chooseCases(device, only) };
+  return {
+    ...options,
+    threads,
+    peers: options.peers ? choosePeers(device, options.against) : [],
+    ...chooseCases(device, only),
+  };
+}
+
+/** The peers that `--against` names; by default all that a device has. */
+function choosePeers(
+  device: DeviceName,
+  against: string | undefined,
+): readonly PeerName[] {
+  const all = peerNames.filter((name) =>
+    device === "cpu" || name !== "pytorch"
+  );
+  const words = against?.split(",").map((word) => word.trim());
+  const unknown = words?.find((word) => !all.some((name) => name === word));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `--against needs names of ${all.join(", ")}, got ${
+        JSON.stringify(unknown)
+      }; ${USAGE} --help lists the options`,
+    );
+  }
+  return all.filter((name) => words?.includes(name) ?? true);
 }
 
 /** The cases that `--only` names: whole names, or their first words. */

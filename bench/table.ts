@@ -108,9 +108,9 @@ function reasonOf(
   return `${title}: ${failure.message.split("\n")[0]}`;
 }
 
-/** The times in one table, the ratios in another. */
+/** The times in one table, the ratios in another, with a line for a native peer. */
 function isWide({ entries }: Outcome): boolean {
-  return entries.length > MOST_IN_LINE;
+  return entries.length > MOST_IN_LINE || entries.some(({ native }) => native);
 }
 
 /** One column a contender, by what it is usually called. */

@@ -14,7 +14,7 @@ Deno.test("readOptions takes all cases and peers by default", () => {
   assertEquals(namesOf().length, casesOf("gpu").length);
   const options = readOptions([]);
   assert(options !== "help");
-  assertEquals([options.device, options.peers], ["gpu", true]);
+  assertEquals([options.device, options.peers], ["gpu", ["jax", "tfjs"]]);
 });
 
 Deno.test("readOptions chooses cases by names and their first words", () => {
@@ -36,6 +36,10 @@ Deno.test("readOptions refuses what cannot be", () => {
       [["--json", "--markdown"], "cannot both be given"],
       [["--device", "tpu"], "--device needs one of gpu, cpu"],
       [["--threads", "2"], "--threads needs --device cpu"],
+      [
+        ["--against", "pytorch"],
+        '--against needs names of jax, tfjs, got "pytorch"',
+      ],
       [["--only", "threads"], "--only needs names of cases"],
       [["--device", "cpu", "--threads", "0"], "at least 1"],
       [["--rounds", "0"], "--rounds needs a whole number of at least 1"],
@@ -59,4 +63,15 @@ Deno.test("readOptions has cases of its own for the CPU, and as many threads as 
   assertEquals([kernels.rates, kernels.cases.length], [true, 0]);
   const onGpu = readOptions([]);
   assert(onGpu !== "help" && !onGpu.rates);
+});
+
+Deno.test("readOptions chooses the peers", () => {
+  const peersOf = (...args: string[]) => {
+    const options = readOptions(["--device", "cpu", ...args]);
+    assert(options !== "help");
+    return options.peers;
+  };
+  assertEquals(peersOf(), ["jax", "tfjs", "pytorch"]);
+  assertEquals(peersOf("--no-peers"), []);
+  assertEquals(peersOf("--against", "pytorch, jax"), ["jax", "pytorch"]);
 });
