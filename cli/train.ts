@@ -20,6 +20,7 @@ import {
 import { datasetNames, loadData } from "./data.ts";
 import { openDevice } from "./device.ts";
 import { Failure, interruptible, outside } from "./failure.ts";
+import { newFolder } from "./folder.ts";
 import { percent, whole } from "./numbers.ts";
 import { profileTable, writeTrace } from "./profile.ts";
 import {
@@ -160,34 +161,17 @@ function readSaveEvery(text: string): SaveEvery {
   };
 }
 
-/** The folder of a new run, made here; one that has files in it is refused. */
-async function makeFolder(
-  options: RunOptions,
+/** The folder of a new run, made here. */
+function makeFolder(
+  { dataset, model, optimizer }: RunOptions,
   out: string | undefined,
 ): Promise<string> {
-  if (out === undefined) {
-    const date = new Date().toISOString().slice(0, 19).replace(/[-:]/g, "")
-      .replace("T", "-");
-    const { dataset, model, optimizer } = options;
-    const base = join("runs", `${date}-${dataset}-${model}-${optimizer}`);
-    await Deno.mkdir("runs", { recursive: true });
-    for (let n = 1;; n++) {
-      const folder = n === 1 ? base : `${base}-${n}`;
-      try {
-        await Deno.mkdir(folder);
-        return folder;
-      } catch (error) {
-        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-      }
-    }
-  }
-  await Deno.mkdir(out, { recursive: true });
-  for await (const _ of Deno.readDir(out)) {
-    throw new Failure(
-      `Cannot train into ${out}: the folder must be empty, and it has files; --resume ${out} goes on with a run, another --out begins one`,
-    );
-  }
-  return out;
+  return newFolder({
+    out,
+    name: `${dataset}-${model}-${optimizer}`,
+    task: "train into",
+    advice: `--resume ${out} goes on with a run, another --out begins one`,
+  });
 }
 
 async function openRun(options: Options): Promise<Run> {

@@ -29,6 +29,7 @@
  * @module
  */
 
+export type { Grid } from "./contours.ts";
 export {
   type Axis,
   type Figure,
@@ -55,4 +56,9 @@ export {
   type ReportTable,
 } from "./report.ts";
 export { scatter, type ScatterOptions, type ScatterSeries } from "./scatter.ts";
+export {
+  surfaceChart,
+  type SurfaceOptions,
+  type SurfacePath,
+} from "./surface.ts";
 export { toSvg } from "./svg.ts";
