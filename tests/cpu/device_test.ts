@@ -12,7 +12,12 @@ import { CpuDevice } from "../../src/cpu/device.ts";
 import { cpuDevice, CpuError } from "../../src/cpu/mod.ts";
 import { Pool } from "../../src/cpu/pool.ts";
 import { resnet } from "../../src/models/mod.ts";
-import { compile, DeviceState, leaves } from "../../src/program/mod.ts";
+import {
+  compile,
+  DeviceState,
+  type KernelTime,
+  leaves,
+} from "../../src/program/mod.ts";
 import { evaluate } from "../../src/reference/evaluate.ts";
 import {
   add,
@@ -40,7 +45,7 @@ import {
   windows,
 } from "../../src/tensor/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
-import { floats, integers } from "../devices/compare.ts";
+import { floats, floatTensor, integers } from "../devices/compare.ts";
 import { runOf } from "../train/helpers.ts";
 
 /** Runs a step until as many threads take part as there are: they start meanwhile. */
@@ -212,6 +217,26 @@ Deno.test("memory past 4 GiB names the tensor", () => {
     RangeError,
     "Cannot allocate big",
   );
+});
+
+Deno.test("a device that is profiled tells the time of every kernel", async () => {
+  const heard: (readonly KernelTime[])[] = [];
+  const device = new CpuDevice(2).profiled((times) => heard.push(times));
+  const x = floatTensor([40, 60]);
+  const { data } = await evaluate(sum(matmul(x, transpose(x))), device);
+  const [times] = heard;
+  assertEquals(heard.length, 1);
+  const product = times.find(({ kernel }) =>
+    kernel.name === "matmul float[40, 40]"
+  )!;
+  assertEquals(product.kernel.flops, 2 * 40 * 40 * 60);
+  times.forEach(({ start, milliseconds }, i) => {
+    assert(milliseconds >= 0);
+    const before = times[i - 1];
+    assert(i === 0 || start >= before.start + before.milliseconds);
+  });
+  const plain = await evaluate(sum(matmul(x, transpose(x))), cpuDevice());
+  assertEquals(data, plain.data);
 });
 
 Deno.test("an input that is missing is named", async () => {
