@@ -29,6 +29,9 @@ import {
 /** A contender has no more turns when it has had so many times the seconds of a case. */
 const SLOW = 3;
 
+/** Seconds that a peer's second choice may take for the steps of a case, about. */
+const MOST_SECONDS = 60;
+
 /** A step that takes longer, in seconds, is told of before its turns. */
 const PATIENCE = 2;
 
@@ -151,31 +154,62 @@ type Started =
   & { readonly library: Library }
   & (Checked | { readonly failure: Error });
 
-/** The first of a contender's libraries that can do its work; else why not. */
+/**
+ * Throws if a step would take too long, by one of a single sample: no step that has
+ * begun can be broken off.
+ */
+async function requireQuick(library: Library, work: Work): Promise<void> {
+  if (work.kind === "matmul") return;
+  const job = await library.prepare({ ...work, batch: 1 });
+  const start = performance.now();
+  try {
+    await job.step();
+    await job.finish();
+  } finally {
+    job.close();
+  }
+  const sample = (performance.now() - start) / 1e3;
+  const seconds = work.batch * sample;
+  if (seconds * (stepsToCheck(work) + 1) <= MOST_SECONDS) return;
+  throw new Error(
+    `too slow to wait for: a step of one sample takes ${
+      sample.toFixed(1)
+    } s, one of ${work.batch} some ${seconds.toFixed(0)} s`,
+  );
+}
+
+/** The first of a contender's libraries that can do its work; else why none can. */
 async function start(
   { libraries, work }: Contender,
   expected: Results | undefined,
 ): Promise<Started> {
-  let failed: { library: Library; failure: Error } | undefined;
+  const failed: { library: Library; failure: Error }[] = [];
   for (const library of libraries) {
     try {
+      if (failed.length > 0) await requireQuick(library, work);
       const found = await checked(library, work, expected);
       const { stepSeconds } = found;
       if (stepSeconds > PATIENCE) {
         // Whoever waits knows for whom.
         console.error(`  ${library.title}: ${stepSeconds.toFixed(0)} s a step`);
       }
-      const insteadOf = failed &&
-        { title: failed.library.title, failure: failed.failure };
+      const [first] = failed;
+      const insteadOf = first &&
+        { title: first.library.title, failure: first.failure };
       return { library, insteadOf, ...found };
     } catch (error) {
       const failure = error as Error;
       // Other numbers are no want of ability, which another backend might have.
       if (failure instanceof DifferenceError) return { library, failure };
-      failed ??= { library, failure };
+      failed.push({ library, failure });
     }
   }
-  return failed!;
+  const [{ library, failure }, ...others] = failed;
+  const [line] = failure.message.split("\n");
+  const rest = others.map(({ library, failure }) =>
+    `; ${library.title}: ${failure.message.split("\n")[0]}`
+  );
+  return { library, failure: new Error(line + rest.join("")) };
 }
 
 /** Checks and measures a case. What goes wrong becomes a reason in its outcome. */
@@ -286,7 +320,9 @@ async function main(args: readonly string[]): Promise<number> {
   if (rates) console.log(`\n${ratesTables(rates)}`);
   console.log(
     `\n${deviceTitle}; ${about.runtime}, ${about.processors} processors; ${about.date}. ` +
-      `${rounds} rounds in turn of about ${roundSeconds} s each: medians, ± half the range. ` +
+      `${rounds} ${
+        rounds === 1 ? "round" : "rounds"
+      } in turn of about ${roundSeconds} s each: medians, ± half the range. ` +
       "Ratios are medians over the rounds.",
   );
   return Number(failed);
