@@ -1,5 +1,17 @@
 /**
- * Studies of the paper: so far the loss landscape of Figure 1.
+ * Studies of the paper, each a pure function to a typed result: how much of a
+ * Kronecker factor is on its diagonal, and the loss landscape of Figure 1.
+ *
+ * @example How much of a layer's factor is on its diagonal
+ * ```ts
+ * import { gersgorin, snr } from "@adafisher/adafisher/analysis";
+ * import { value } from "@adafisher/adafisher/tensor";
+ * import { assert } from "@std/assert";
+ *
+ * const factor = value([5, 1, 0, 1, 4, 1, 0, 1, 3], [3, 3]);
+ * assert(gersgorin(factor).dominant === 1);
+ * assert(snr(factor).plain > 10);
+ * ```
  *
  * @example Where Adam and AdaFisher go, and the surface of the losses they met
  * ```ts
@@ -30,6 +42,12 @@
  * @module
  */
 
+export { type Gersgorin, gersgorin } from "./gersgorin.ts";
+export {
+  type BlockReduction,
+  type HeatmapCells,
+  heatmapCells,
+} from "./heatmap.ts";
 export {
   type LandscapePoint,
   type LandscapeProblem,
@@ -44,3 +62,4 @@ export {
   type PrincipalComponents,
   principalComponents,
 } from "./principal_components.ts";
+export { type Snr, snr } from "./snr.ts";
