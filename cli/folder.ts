@@ -20,6 +20,28 @@ export interface FolderOptions {
 }
 
 /**
+ * Makes a folder `runs/<date>-<name>`, with a number behind it where that is there.
+ *
+ * @param name What the folder's name ends with.
+ * @returns Its path; it is empty.
+ */
+export async function datedFolder(name: string): Promise<string> {
+  const date = new Date().toISOString().slice(0, 19).replace(/[-:]/g, "")
+    .replace("T", "-");
+  const base = join("runs", `${date}-${name}`);
+  await Deno.mkdir("runs", { recursive: true });
+  for (let n = 1;; n++) {
+    const folder = n === 1 ? base : `${base}-${n}`;
+    try {
+      await Deno.mkdir(folder);
+      return folder;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+  }
+}
+
+/**
  * Makes a folder for new results: the one that was asked for, or
  * `runs/<date>-<name>`.
  *
@@ -29,21 +51,7 @@ export interface FolderOptions {
  */
 export async function newFolder(options: FolderOptions): Promise<string> {
   const { out, name, task, advice } = options;
-  if (out === undefined) {
-    const date = new Date().toISOString().slice(0, 19).replace(/[-:]/g, "")
-      .replace("T", "-");
-    const base = join("runs", `${date}-${name}`);
-    await Deno.mkdir("runs", { recursive: true });
-    for (let n = 1;; n++) {
-      const folder = n === 1 ? base : `${base}-${n}`;
-      try {
-        await Deno.mkdir(folder);
-        return folder;
-      } catch (error) {
-        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-      }
-    }
-  }
+  if (out === undefined) return await datedFolder(name);
   await Deno.mkdir(out, { recursive: true });
   for await (const _ of Deno.readDir(out)) {
     throw new Failure(

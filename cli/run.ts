@@ -9,7 +9,7 @@ import { join } from "@std/path";
 import { CpuError } from "../src/cpu/mod.ts";
 import { paperAugmentation } from "../src/data/mod.ts";
 import { GpuError } from "../src/gpu/mod.ts";
-import { saveCheckpoint, writeFileAtomically } from "../src/io/mod.ts";
+import { saveCheckpoint } from "../src/io/mod.ts";
 import { clipByGlobalNorm, PreconditionerError } from "../src/optim/mod.ts";
 import type { Device } from "../src/program/mod.ts";
 import {
@@ -23,6 +23,7 @@ import {
 } from "../src/train/mod.ts";
 import type { Data } from "./data.ts";
 import { outside, pause } from "./failure.ts";
+import { writeJson } from "./files.ts";
 import { percent, whole } from "./numbers.ts";
 import { clock, ProgressBar } from "./progress.ts";
 import { type RunOptions, type RunParts, scheduleOf } from "./recipe.ts";
@@ -89,13 +90,7 @@ export async function writeOptions(
   folder: string,
   options: RunOptions,
 ): Promise<void> {
-  const text = `${JSON.stringify(options, undefined, 2)}\n`;
-  await outside(() =>
-    writeFileAtomically(
-      join(folder, "options.json"),
-      new TextEncoder().encode(text),
-    )
-  );
+  await writeJson(join(folder, "options.json"), options);
 }
 
 /**

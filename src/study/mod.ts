@@ -32,6 +32,7 @@
 
 export {
   epochsWithin,
+  medianCosts,
   secondsOfSteps,
   type StepCost,
   type StepKind,

@@ -8,6 +8,7 @@
 
 import type { Optimizer } from "../optim/mod.ts";
 import { preparesOnHost, takesStatistics } from "../train/mod.ts";
+import { median } from "./spread.ts";
 
 /** What a step does besides its update. */
 export interface StepKind {
@@ -67,6 +68,40 @@ function nameOf({ statistics, prepares }: StepKind): string {
   return `${statistics ? "with" : "without"} statistics and ${
     prepares ? "with" : "without"
   } work on the host`;
+}
+
+/**
+ * Several measurements of an optimizer's steps in one: the median of each kind.
+ *
+ * @example
+ * ```ts
+ * import { medianCosts } from "@adafisher/adafisher/study";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const kind = { statistics: false, prepares: false };
+ * const measured = [2, 9, 3].map((seconds) => [{ ...kind, seconds }]);
+ * assertEquals(medianCosts(measured), [{ ...kind, seconds: 3 }]);
+ * ```
+ *
+ * @param measurements At least one measurement; all of the same kinds in one order.
+ * @returns The costs.
+ * @throws {RangeError} If there is none, or their kinds differ.
+ */
+export function medianCosts(
+  measurements: readonly (readonly StepCost[])[],
+): readonly StepCost[] {
+  const kinds = measurements.map((costs) => costs.map(nameOf).join(", "));
+  if (kinds.length === 0 || kinds.some((names) => names !== kinds[0])) {
+    throw new RangeError(
+      `Cannot take medians: measurements must be of the same steps, got ${
+        kinds.join("; ") || "none"
+      }`,
+    );
+  }
+  return measurements[0].map((cost, i) => ({
+    ...cost,
+    seconds: median(measurements.map((costs) => costs[i].seconds)),
+  }));
 }
 
 /** Seconds of each step, from 1, by what its kind costs. */

@@ -11,38 +11,12 @@ import { clock, ProgressBar, progressLine } from "../../cli/progress.ts";
 import { loadCheckpoint } from "../../src/io/mod.ts";
 import type { Trace } from "../../src/program/mod.ts";
 import { inFolder, namesIn } from "../data/temporary.ts";
+import { commandOf, runCli } from "./commands.ts";
 
 const root = fromFileUrl(new URL("../..", import.meta.url));
 
-function command(...args: string[]): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--no-check",
-      "--allow-read",
-      "--allow-write",
-      "cli/train.ts",
-      ...args,
-    ],
-    cwd: root,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    env: { NO_COLOR: "1" },
-  });
-}
-
-interface Result {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function run(...args: string[]): Promise<Result> {
-  const { code, stdout, stderr } = await command(...args).output();
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, out: decode(stdout), err: decode(stderr) };
-}
+const command = (...args: string[]) => commandOf("train.ts", args);
+const run = (...args: string[]) => runCli("train.ts", ...args);
 
 /** The rows of a run's metrics, without the time. */
 async function rowsOf(folder: string): Promise<unknown[]> {

@@ -3,6 +3,7 @@ import { mlp } from "../../src/models/mod.ts";
 import { adafisher, adam, kfacAsdl } from "../../src/optim/mod.ts";
 import {
   epochsWithin,
+  medianCosts,
   secondsOfSteps,
   type StepCost,
   stepKinds,
@@ -87,4 +88,18 @@ Deno.test("epochsWithin refuses costs and budgets that cannot be", () => {
       message,
     );
   }
+});
+
+Deno.test("medianCosts takes the median of each kind, and refuses others", () => {
+  const measured = [[1, 9], [5, 7], [3, 80]].map(([plain, full]) => [
+    cost(plain),
+    cost(full, true),
+  ]);
+  assertEquals(medianCosts(measured), [cost(3), cost(9, true)]);
+  assertThrows(() => medianCosts([]), RangeError, "got none");
+  assertThrows(
+    () => medianCosts([[cost(1)], [cost(1, true)]]),
+    RangeError,
+    "same steps",
+  );
 });

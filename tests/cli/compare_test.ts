@@ -1,0 +1,290 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { parse } from "@std/csv";
+import { inFolder, namesIn } from "../data/temporary.ts";
+import { commandOf, runCli } from "./commands.ts";
+
+const run = (...args: string[]) => runCli("compare.ts", ...args);
+
+/** Small and quick. */
+const IRIS = ["--dataset", "iris", "--device", "cpu", "--threads", "1"];
+
+/** What a folder has of a run, without the times. */
+async function resultOf(folder: string, name: string): Promise<unknown> {
+  const result = JSON.parse(
+    await Deno.readTextFile(`${folder}/${name}/result.json`),
+  );
+  return {
+    ...result,
+    rows: result.rows.map((row: object) => ({ ...row, seconds: 0 })),
+  };
+}
+
+Deno.test("compare --help lists every option", async () => {
+  const { code, out, err } = await run("--help");
+  assertEquals([code, err], [0, ""]);
+  for (
+    const name of [
+      "optimizers",
+      "dataset",
+      "model",
+      "preset",
+      "epochs",
+      "equal",
+      "seeds",
+      "lr",
+      "batch-size",
+      "device",
+      "threads",
+      "data-dir",
+      "out",
+      "note",
+      "json",
+    ]
+  ) assertMatch(out, new RegExp(`^  --${name}\\b`, "m"));
+  assertStringIncludes(
+    out,
+    "[adafisher,adam,adamw,adahessian,kfac-asdl,shampoo-asdl]",
+  );
+});
+
+Deno.test("compare refuses what is not allowed in one line, with exit status 2", async () => {
+  const cases: [string[], ...string[]][] = [
+    [["--optimizers", "adam,adafishr"], "--optimizers", '"adafisher"?'],
+    [["--optimizers", "adam,,sgd"], "--optimizers", "list with commas"],
+    [["--optimizers", "adam,adam"], "--optimizers", "adam twice"],
+    [["--lr", "adam"], "--lr", "adam=0.01"],
+    [["--lr", "adam=1=2"], "--lr", "adam=0.01"],
+    [["--lr", "adam=-1"], "--lr", 'above 0, got "-1"'],
+    [["--lr", "adam=1x"], "--lr", 'above 0, got "1x"'],
+    [["--lr", "lars=1"], "--lr", "got lars"],
+    [["--lr", "adam=1,adam=2"], "--lr", "two for adam"],
+    [["--equal", "steps"], "--equal", "time, epochs"],
+    [["--seeds", "0"], "--seeds", "at least 1"],
+    [["--epochs", "1.5"], "--epochs", "whole number"],
+    [["--dataset", "iris", "--model", "cnn"], "cnn", "[4]"],
+    [["--dataset", "iris", "--batch-size", "121"], "--batch-size", "120"],
+    [["--data-dir", "x"], "--data-dir", "cifar10"],
+    [["--threads", "2", "--device", "reference"], "--threads", "cpu"],
+    [
+      ["--optimizers", "adam", "--equal", "epochs", "--preset", "paper"],
+      "--preset",
+      "adam",
+    ],
+    [["digits"], '"digits"', "--help"],
+  ];
+  const results = await Promise.all(cases.map(([args]) => run(...args)));
+  results.forEach(({ code, out, err }, i) => {
+    const [args, ...parts] = cases[i];
+    assertEquals([code, out], [2, ""], `${args}: ${err}`);
+    assertEquals(err.trimEnd().split("\n").length, 1, err);
+    for (const part of parts) assertStringIncludes(err, part);
+  });
+});
+
+Deno.test("compare gives a table, CSV, JSON and a report, and tells a run that diverged", () =>
+  inFolder(async (folder) => {
+    const out = `${folder}/comparison`;
+    const { code, out: text, err } = await run(
+      ...IRIS,
+      ...["--optimizers", "adafisher,adam,sgd", "--lr", "sgd=1e30,adam=0.01"],
+      ...["--equal", "epochs", "--epochs", "3", "--seeds", "2"],
+      ...["--note", "Measured <here>.", "--out", out, "--json"],
+    );
+    assertEquals(code, 0, err);
+    assertEquals(text.trimEnd().split("\n").length, 1);
+    const { contenders, budgetSeconds, ...rest } = JSON.parse(text);
+    assertEquals([budgetSeconds, rest.out, rest.seeds], [null, out, 2]);
+    const [fisher, adam, sgd] = contenders;
+    assertEquals([fisher.learningRate, adam.learningRate], [1e-3, 0.01]);
+    assertEquals(
+      [fisher, adam, sgd].map(({ summary }) => summary.finished),
+      [2, 2, 0],
+    );
+    assert(fisher.summary.planBytes > 0);
+    assertMatch(err, /^sgd +1e\+30 +3 +– .*0 of 2; seed 0 stopped at step 2,/m);
+    assertMatch(err, /^adam +0\.01 +3 +[\d.]+ ± [\d.]+ .* 2 of 2$/m);
+
+    const csv = parse(await Deno.readTextFile(`${out}/comparison.csv`), {
+      skipFirstRow: true,
+    });
+    assertEquals(csv.map(({ optimizer }) => optimizer), [
+      "adafisher",
+      "adam",
+      "sgd",
+    ]);
+    assertEquals(
+      Number(csv[1].lastTestAccuracy),
+      adam.summary.lastTestAccuracy.mean,
+    );
+    assertEquals(csv[2].testLoss, "");
+    const epochs = parse(await Deno.readTextFile(`${out}/epochs.csv`), {
+      skipFirstRow: true,
+    });
+    assertEquals(epochs.length, 2 * 2 * 3);
+    // What is averaged is what the runs did.
+    const last = epochs.filter(({ optimizer, epoch }) =>
+      optimizer === "adam" && epoch === "3"
+    ).map(({ testAccuracy }) => Number(testAccuracy));
+    assertEquals(
+      (last[0] + last[1]) / 2,
+      adam.summary.lastTestAccuracy.mean,
+    );
+
+    const page = await Deno.readTextFile(`${out}/report.html`);
+    assertStringIncludes(page, "Measured &lt;here&gt;.");
+    assertEquals(page.split("<svg").length - 1, 4);
+    assertStringIncludes(page, "seed 1 stopped at step 2, diverged");
+    assert(!/src="http|href="http/.test(page), "the page loads something");
+  }));
+
+Deno.test("compare gives every optimizer the time of AdaFisher's epochs, measured once", () =>
+  inFolder(async (folder) => {
+    const args = [
+      ...IRIS,
+      ...["--optimizers", "adam", "--epochs", "4", "--seeds", "1"],
+      ...["--out", folder, "--json"],
+    ];
+    const first = await run(...args);
+    assertEquals(first.code, 0, first.err);
+    const { contenders: [adam], budgetSeconds } = JSON.parse(first.out);
+    // AdaFisher is timed though it is not compared, and its own 4 epochs are not trained.
+    assertEquals(
+      namesIn(folder).filter((name) => !name.includes(".")),
+      ["adam-seed-0"],
+    );
+    const { epochs } = adam.summary;
+    const steps = 8;
+    assert(
+      epochs * steps * adam.secondsPerStep <= budgetSeconds || epochs === 1,
+    );
+    assert((epochs + 1) * steps * adam.secondsPerStep > budgetSeconds);
+
+    // Costs that were measured before decide, however fast the machine is now.
+    const path = `${folder}/times.json`;
+    const times = JSON.parse(await Deno.readTextFile(path));
+    assertEquals(Object.values(times).map((costs) => (costs as []).length), [
+      3,
+      3,
+    ]);
+    for (const description of Object.keys(times)) {
+      const seconds = description.startsWith("adam(") ? 0.5 : 1;
+      for (const costs of times[description]) {
+        for (const cost of costs) cost.seconds = seconds;
+      }
+    }
+    const other = `${folder}/other`;
+    await Deno.mkdir(other);
+    await Deno.writeTextFile(`${other}/times.json`, JSON.stringify(times));
+    const second = await run(...args, "--out", other);
+    assertEquals(second.code, 0, second.err);
+    const planned = JSON.parse(second.out);
+    assertEquals(planned.budgetSeconds, 4 * steps);
+    assertEquals(planned.contenders[0].summary.epochs, 8);
+    const { rows } = await resultOf(other, "adam-seed-0") as {
+      rows: { learningRate: number }[];
+    };
+    // The schedule is stretched over the 8: half a cosine, 0 only after the last step.
+    assertEquals(rows.length, 8);
+    const halfway = rows[3].learningRate;
+    assertEquals(
+      halfway,
+      1e-3 * (1 + Math.cos(Math.PI * 31 / 64)) / 2,
+    );
+  }));
+
+Deno.test("compare goes on after Ctrl-C, and does nothing again", () =>
+  inFolder(async (folder) => {
+    const args = [
+      ...["--model", "mlp", "--optimizers", "adam,sgd", "--equal", "epochs"],
+      ...["--epochs", "40", "--seeds", "1", "--device", "cpu"],
+      ...["--threads", "1"],
+    ];
+    const whole = run(...args, "--out", `${folder}/whole`);
+    const out = `${folder}/stopped`;
+    const child = commandOf("compare.ts", [...args, "--out", out]).spawn();
+    const path = `${out}/sgd-seed-0/checkpoint.safetensors`;
+    const there = () => Deno.stat(path).then(() => true, () => false);
+    const deadline = Date.now() + 60_000;
+    while (!await there() && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    child.kill("SIGINT");
+    const { code, stdout } = await child.output();
+    assertEquals(code, 130);
+    assertStringIncludes(new TextDecoder().decode(stdout), `--out ${out}`);
+    assert(!namesIn(`${out}/sgd-seed-0`).includes("result.json"));
+    const kept = await Deno.stat(`${out}/adam-seed-0/result.json`);
+
+    const resumed = await run(...args, "--out", out);
+    assertEquals(resumed.code, 0, resumed.err);
+    assertMatch(resumed.out, /^adam-seed-0: kept, test accuracy/m);
+    assert(!resumed.out.includes("sgd-seed-0: epoch  1/40"), resumed.out);
+    assertEquals(
+      (await Deno.stat(`${out}/adam-seed-0/result.json`)).mtime,
+      kept.mtime,
+    );
+    assertEquals((await whole).code, 0);
+    for (const name of ["adam-seed-0", "sgd-seed-0"]) {
+      assertEquals(
+        await resultOf(out, name),
+        await resultOf(`${folder}/whole`, name),
+      );
+    }
+
+    // More seeds are added to what is there.
+    const more = await run(
+      ...args,
+      "--out",
+      out,
+      "--epochs",
+      "40",
+      "--seeds",
+      "2",
+    );
+    assertEquals(more.code, 0, more.err);
+    assertMatch(more.out, /^sgd-seed-0: kept/m);
+    assertMatch(more.out, /^sgd-seed-1: test accuracy/m);
+  }));
+
+Deno.test("compare does not mix what a folder has with another comparison", () =>
+  inFolder(async (folder) => {
+    const args = [
+      ...IRIS,
+      ...["--optimizers", "adam", "--equal", "epochs", "--epochs", "2"],
+      ...["--seeds", "1", "--out", folder],
+    ];
+    assertEquals((await run(...args)).code, 0);
+    const page = await Deno.readTextFile(`${folder}/report.html`);
+    const cases: [string[], string][] = [
+      [["--epochs", "3"], "epochs must be as before, 2, got 3"],
+      [["--lr", "adam=1"], "learningRate must be as before, 0.001, got 1"],
+      [["--batch-size", "8"], "batchSize must be as before, 16, got 8"],
+      [["--equal", "time"], 'equal must be as before, "epochs", got "time"'],
+      [["--device", "reference"], "device must be as before"],
+    ];
+    for (const [more, message] of cases) {
+      const given = more[1] === "reference"
+        ? args.filter((arg) => arg !== "--threads" && arg !== "1")
+          .concat("--seeds", "1")
+        : args;
+      const { code, out, err } = await run(...given, ...more);
+      assertEquals(code, 1, `${more}: ${out}${err}`);
+      assertStringIncludes(err, message);
+      assert(!err.includes("    at "), err);
+    }
+    assertEquals(await Deno.readTextFile(`${folder}/report.html`), page);
+
+    await Deno.writeTextFile(`${folder}/adam-seed-0/result.json`, '{"rows');
+    const broken = await run(...args);
+    assertEquals(broken.code, 1);
+    assertStringIncludes(broken.err, "result.json: it must be JSON");
+    await Deno.writeTextFile(`${folder}/adam-seed-0/result.json`, "[]");
+    const wrong = await run(...args);
+    assertEquals(wrong.code, 1);
+    assertStringIncludes(wrong.err, "must have a run's rows");
+  }));
