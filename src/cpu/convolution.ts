@@ -35,7 +35,8 @@ import {
   vectorsFor,
   withRows,
 } from "./tile.ts";
-import { isForWinograd, winogradKernels } from "./winograd_convolution.ts";
+import { winogradKernels } from "./winograd_convolution.ts";
+import { isForWinograd } from "./winograd_plan.ts";
 
 /** Most floats of a band in the scratch: 256 KiB. */
 const BAND = 64 * 1024;

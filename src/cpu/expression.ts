@@ -328,6 +328,20 @@ export const f64 = {
   reinterpret_i64: unary("i64", "f64", 0xbf),
 };
 
+/** The vector with one lane loaded. */
+const loadLane = (code: number, align: number) =>
+(
+  address: Operand<"i32">,
+  x: Expression<"v128">,
+  lane: number,
+  offset = 0,
+): Expression<"v128"> =>
+  expression("v128", [
+    operand("i32", address).code,
+    x.code,
+    [SIMD(code), access(align, offset), lane],
+  ]);
+
 /** Vectors of 16 bytes, whatever they hold. */
 export const v128 = {
   load: load("v128", SIMD(0x00), 2),
@@ -335,18 +349,9 @@ export const v128 = {
   /** Loads one or two floats, and zeros behind them. */
   load32_zero: load("v128", SIMD(0x5c), 2),
   load64_zero: load("v128", SIMD(0x5d), 3),
-  /** The vector with one lane loaded. */
-  load32_lane: (
-    address: Operand<"i32">,
-    x: Expression<"v128">,
-    lane: number,
-    offset = 0,
-  ): Expression<"v128"> =>
-    expression("v128", [
-      operand("i32", address).code,
-      x.code,
-      [SIMD(0x56), access(2, offset), lane],
-    ]),
+  /** The vector with one lane loaded: one of four, or of two. */
+  load32_lane: loadLane(0x56, 2),
+  load64_lane: loadLane(0x57, 3),
   not: vector1(0x4d),
   and: vector2(0x4e),
   /** a and not b. */

@@ -186,6 +186,7 @@ function copyRow(
   to: Local<"i32">,
 ): void {
   const { extent, step, least, remainders, pitch } = columns;
+  const fours = copyFours(f, columns, from, to);
   remainders.forEach((remainder, i) => {
     const offset = least + remainder;
     const inside = (place: number) =>
@@ -193,17 +194,55 @@ function copyRow(
     const begin = inside(-offset);
     const end = Math.max(begin, inside(extent - offset));
     zeros(f, to, i * pitch, begin);
+    // What is left of the fours.
+    const start = Math.max(begin, inside(fours - offset));
     copyCells(
       f,
       step,
-      end - begin,
+      end - start,
       from,
-      begin * step + offset,
+      start * step + offset,
       to,
-      i * pitch + begin,
+      i * pitch + start,
     );
     zeros(f, to, i * pitch + end, pitch - end);
   });
+}
+
+/**
+ * Copies four times four cells of a row at once, where positions are four cells apart
+ * and see all of them.
+ *
+ * @returns How many cells are copied.
+ */
+function copyFours(
+  f: FunctionBuilder,
+  { extent, step, least, remainders, pitch }: Axis,
+  from: Local<"i32">,
+  to: Local<"i32">,
+): number {
+  const seen = remainders.length === LANES && least <= 0;
+  if (step !== LANES || !seen) return 0;
+  const cells = Math.min(extent, pitch * LANES + least);
+  const rounds = Math.floor(cells / LANES ** 2);
+  repeatVectors(
+    f,
+    rounds,
+    [from, to],
+    [LANES ** 2, LANES],
+    ([source, at], r) => {
+      const rows = [0, 1, 2, 3].map((i) =>
+        f.let(v128.load(source, (r * LANES + i) * LANES * FLOAT))
+      );
+      transpose(f, rows).forEach((vector, i) => {
+        const past = i - least;
+        const place = past % LANES * pitch + Math.floor(past / LANES) +
+          r * LANES;
+        f.store(at, vector, place * FLOAT);
+      });
+    },
+  );
+  return rounds * LANES ** 2;
 }
 
 /** Most vectors that are copied without a loop. */

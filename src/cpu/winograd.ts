@@ -1,6 +1,6 @@
 /**
- * Winograd's convolution F(2 x 2, 3 x 3), square by square: 16 products for four
- * positions instead of 36.
+ * Winograd's convolutions F(2 x 2, 3 x 3) and F(4 x 4, 3 x 3), square by square: 16
+ * products for four positions instead of 36, and 36 for 16 instead of 144.
  *
  *     Y = A^T [ (G g G^T) * (B^T d B) ] A,    * element by element
  *
@@ -15,12 +15,29 @@
  *
  *     dg = G^T [ sum over squares of (B^T d B) * (A dY A^T) ] G
  *
+ * For 4 x 4 positions the polynomials are evaluated at 0, +-r/2, +-r and infinity,
+ * where r is the root of 2: with these points, rather than whole numbers, the
+ * matrices' numbers are least unequal, and so are the roundings.
+ *
+ *           [ 1   0   -5/2   0    1  0 ]       [   1     0     0  ]
+ *           [ 0  -r    -2   r/2   1  0 ]       [ -2/3  -r/3  -1/3 ]
+ *     B^T = [ 0   r    -2  -r/2   1  0 ]   G = [ -2/3   r/3  -1/3 ]
+ *           [ 0 -r/2  -1/2   r    1  0 ]       [  1/6   r/6   1/3 ]
+ *           [ 0  r/2  -1/2  -r    1  0 ]       [  1/6  -r/6   1/3 ]
+ *           [ 0   1     0  -5/2   0  1 ]       [   0     0     1  ]
+ *
+ *           [ 1   1    1    1   1   0 ]
+ *     A^T = [ 0  r/2 -r/2   r  -r   0 ]
+ *           [ 0  1/2  1/2   2   2   0 ]
+ *           [ 0  r/4 -r/4  2r  -2r  1 ]
+ *
  * The chains of roundings are as long as there are channels, not nine times that,
  * so results are as near to the exact ones as plain sums of all products, or
  * nearer; but their error is relative to the largest numbers that a square sees.
  *
  * From: A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks,
- * arXiv 1509.09308.
+ * arXiv 1509.09308; the points: B. Barabasz and others, Error Analysis and Improving
+ * the Accuracy of Winograd Convolution for Deep Neural Networks, arXiv 1803.10986.
  *
  * @module
  */
@@ -28,14 +45,37 @@
 import type { FunctionBuilder } from "./assembler.ts";
 import { type Expression, f32, f32x4, type Local } from "./expression.ts";
 
-/** Places of a transformed square. */
-export const PLACES = 16;
-
 /** Most transformed weights of a unit: 1 MiB, what a second cache holds. */
 export const MOST_WEIGHTS = 256 * 1024;
 
 /** Least positions of a channel for which transforming the weights pays. */
 export const LEAST_POSITIONS = 128;
+
+/** The transforms for squares of a size; those of vectors hold constants of theirs. */
+export interface Winograd {
+  /** Rows and columns of positions in a square, and of the cells that they see. */
+  readonly size: 2 | 4;
+  readonly edge: 4 | 6;
+  /** G g G^T for one kernel. */
+  readonly weights: (
+    f: FunctionBuilder,
+    load: Load<"f32">,
+    store: Store<"f32">,
+  ) => void;
+  /** B^T d B for a vector of squares of cells. */
+  readonly cells: (f: FunctionBuilder) => Transform;
+  /** A^T m A for a vector of squares of products. */
+  readonly positions: (f: FunctionBuilder) => Transform;
+  /** A dY A^T for a vector of squares of slopes. */
+  readonly slopes: (f: FunctionBuilder) => Transform;
+  /** G^T u G for a vector of sums: the gradient at the kernel. */
+  readonly kernels: (f: FunctionBuilder) => Transform;
+}
+
+/** Places of a transformed square. */
+export const placesIn = ({ edge }: Winograd): number => edge ** 2;
+
+type Transform = (load: Load<"v128">, store: Store<"v128">) => void;
 
 /** Gives the number at a row and a column. */
 type Load<T extends "f32" | "v128"> = (i: number, j: number) => Expression<T>;
@@ -70,85 +110,189 @@ function storeAll<T extends "f32" | "v128">(
   rows.forEach((row, i) => row.forEach((number, j) => store(i, j, number)));
 }
 
-/** G g G^T for one kernel. */
-export function transformWeights(
-  f: FunctionBuilder,
-  load: Load<"f32">,
-  store: Store<"f32">,
-): void {
-  const apply = ([a, b, c]: readonly Local<"f32">[]) => {
-    const outer = f.let(f32.mul(f32.add(a, c), 0.5));
-    const inner = f.let(f32.mul(b, 0.5));
-    return [a, f.let(f32.add(outer, inner)), f.let(f32.sub(outer, inner)), c];
-  };
-  storeAll(bothSides(f, apply, 3, load), store);
-}
+/** Transforms of vectors, for a function that applies a matrix to a column. */
+const both = (
+  size: number,
+  prepare: (f: FunctionBuilder) => Apply,
+): (f: FunctionBuilder) => Transform =>
+(f) => {
+  const apply = prepare(f);
+  return (load, store) => storeAll(bothSides(f, apply, size, load), store);
+};
 
-/** B^T d B for a vector of squares, column by column: registers are few. */
-export function transformSquare(
-  f: FunctionBuilder,
-  load: Load<"v128">,
-  store: Store<"v128">,
-): void {
-  const column = (j: number) => [0, 1, 2, 3].map((i) => f.let(load(i, j)));
-  const finish = (
-    j: number,
-    operation: typeof f32x4.add,
-    x: readonly Local<"v128">[],
-    y: readonly Local<"v128">[],
-  ) => {
-    const [a, b, c, d] = x.map((one, i) => f.let(operation(one, y[i])));
-    store(0, j, f32x4.sub(a, c));
-    store(1, j, f32x4.add(b, c));
-    store(2, j, f32x4.sub(c, b));
-    store(3, j, f32x4.sub(b, d));
-  };
-  const [zeroth, second] = [column(0), column(2)];
-  finish(0, f32x4.sub, zeroth, second);
-  const first = column(1);
-  finish(1, f32x4.add, first, second);
-  finish(2, f32x4.sub, second, first);
-  finish(3, f32x4.sub, first, column(3));
-}
+type Apply = (column: readonly Local<"v128">[]) => Local<"v128">[];
 
-/** A^T m A for a vector of squares: two rows of two positions. */
-export function positionsOf(
-  f: FunctionBuilder,
-  load: Load<"v128">,
-): Local<"v128">[][] {
-  const apply = ([a, b, c, d]: readonly Local<"v128">[]) => [
+/** F(2 x 2, 3 x 3). */
+const WINOGRAD_2: Winograd = {
+  size: 2,
+  edge: 4,
+  weights: (f, load, store) => {
+    const apply = ([a, b, c]: readonly Local<"f32">[]) => {
+      const outer = f.let(f32.mul(f32.add(a, c), 0.5));
+      const inner = f.let(f32.mul(b, 0.5));
+      return [a, f.let(f32.add(outer, inner)), f.let(f32.sub(outer, inner)), c];
+    };
+    storeAll(bothSides(f, apply, 3, load), store);
+  },
+  // Column by column: registers are few.
+  cells: (f) => (load, store) => {
+    const column = (j: number) => [0, 1, 2, 3].map((i) => f.let(load(i, j)));
+    const finish = (
+      j: number,
+      operation: typeof f32x4.add,
+      x: readonly Local<"v128">[],
+      y: readonly Local<"v128">[],
+    ) => {
+      const [a, b, c, d] = x.map((one, i) => f.let(operation(one, y[i])));
+      store(0, j, f32x4.sub(a, c));
+      store(1, j, f32x4.add(b, c));
+      store(2, j, f32x4.sub(c, b));
+      store(3, j, f32x4.sub(b, d));
+    };
+    const [zeroth, second] = [column(0), column(2)];
+    finish(0, f32x4.sub, zeroth, second);
+    const first = column(1);
+    finish(1, f32x4.add, first, second);
+    finish(2, f32x4.sub, second, first);
+    finish(3, f32x4.sub, first, column(3));
+  },
+  positions: both(4, (f) => ([a, b, c, d]) => [
     f.let(f32x4.add(f32x4.add(a, b), c)),
     f.let(f32x4.sub(f32x4.sub(b, c), d)),
-  ];
-  return bothSides(f, apply, 4, load);
-}
-
-/** A dY A^T for a vector of squares of 2 x 2. */
-export function transformSlopes(
-  f: FunctionBuilder,
-  load: Load<"v128">,
-  store: Store<"v128">,
-): void {
-  const apply = ([a, b]: readonly Local<"v128">[]) => [
+  ]),
+  slopes: both(2, (f) => ([a, b]) => [
     a,
     f.let(f32x4.add(a, b)),
     f.let(f32x4.sub(a, b)),
     f.let(f32x4.neg(b)),
-  ];
-  storeAll(bothSides(f, apply, 2, load), store);
-}
+  ]),
+  kernels: both(4, (f) => {
+    const half = f.let(f32x4.splat(0.5));
+    return ([a, b, c, d]) => {
+      const sum = f.let(f32x4.mul(f32x4.add(b, c), half));
+      const difference = f.let(f32x4.mul(f32x4.sub(b, c), half));
+      return [f.let(f32x4.add(a, sum)), difference, f.let(f32x4.add(sum, d))];
+    };
+  }),
+};
 
-/** G^T u G for a vector of sums: the gradient at the kernel. */
-export function kernelsFrom(
+const { SQRT2 } = Math;
+
+/** F(4 x 4, 3 x 3). */
+const WINOGRAD_4: Winograd = {
+  size: 4,
+  edge: 6,
+  weights: (f, load, store) => {
+    const apply = ([a, b, c]: readonly Local<"f32">[]) => {
+      const third = f.let(f32.mul(c, 1 / 3));
+      const pair = (
+        even: Expression<"f32">,
+        odd: number,
+      ): [Local<"f32">, Local<"f32">] => {
+        const [x, y] = [f.let(even), f.let(f32.mul(b, odd))];
+        return [f.let(f32.add(x, y)), f.let(f32.sub(x, y))];
+      };
+      return [
+        a,
+        ...pair(f32.sub(f32.mul(a, -2 / 3), third), -SQRT2 / 3),
+        ...pair(f32.add(f32.mul(a, 1 / 6), third), SQRT2 / 6),
+        c,
+      ];
+    };
+    storeAll(bothSides(f, apply, 3, load), store);
+  },
+  cells: both(6, (f) => {
+    const [half, two, most, small, large] = constants(
+      f,
+      0.5,
+      2,
+      2.5,
+      SQRT2 / 2,
+      SQRT2,
+    );
+    return ([a, b, c, d, e, g]) => {
+      const pair = (
+        even: Expression<"v128">,
+        odd: Expression<"v128">,
+        point: Local<"v128">,
+      ) => {
+        const [x, y] = [f.let(even), f.let(odd)];
+        return [
+          f.let(f32x4.madd(y, point, x)),
+          f.let(f32x4.nmadd(y, point, x)),
+        ];
+      };
+      return [
+        f.let(f32x4.nmadd(c, most, f32x4.add(a, e))),
+        ...pair(f32x4.nmadd(c, two, e), f32x4.nmadd(b, two, d), small),
+        ...pair(f32x4.nmadd(c, half, e), f32x4.nmadd(b, half, d), large),
+        f.let(f32x4.nmadd(d, most, f32x4.add(b, g))),
+      ];
+    };
+  }),
+  positions: both(6, (f) => {
+    const [quarter, half, two, root] = constants(f, 0.25, 0.5, 2, SQRT2);
+    return ([a, b, c, d, e, g]) => {
+      const [sum, difference] = [f32x4.add, f32x4.sub].map((of) =>
+        f.let(of(b, c))
+      );
+      const [sum2, difference2] = [f32x4.add, f32x4.sub].map((of) =>
+        f.let(of(d, e))
+      );
+      const first = f.let(f32x4.madd(difference, half, difference2));
+      const third = f.let(f32x4.mul(difference, quarter));
+      const last = f.let(f32x4.madd(difference2, two, third));
+      return [
+        f.let(f32x4.add(a, f32x4.add(sum, sum2))),
+        f.let(f32x4.mul(first, root)),
+        f.let(f32x4.madd(sum2, two, f32x4.mul(sum, half))),
+        f.let(f32x4.madd(last, root, g)),
+      ];
+    };
+  }),
+  slopes: both(4, (f) => {
+    const [half, two, small, large] = constants(f, 0.5, 2, SQRT2 / 2, SQRT2);
+    return ([a, b, c, d]) => {
+      const pair = (factor: Local<"v128">, point: Local<"v128">) => {
+        const even = f.let(f32x4.madd(c, factor, a));
+        const odd = f.let(f32x4.madd(d, factor, b));
+        return [
+          f.let(f32x4.madd(odd, point, even)),
+          f.let(f32x4.nmadd(odd, point, even)),
+        ];
+      };
+      return [a, ...pair(half, small), ...pair(two, large), d];
+    };
+  }),
+  kernels: both(6, (f) => {
+    const [third, sixth, root] = constants(f, 1 / 3, 1 / 6, SQRT2 / 6);
+    return ([a, b, c, d, e, g]) => {
+      const [sum, difference] = [f32x4.add, f32x4.sub].map((of) =>
+        f.let(of(b, c))
+      );
+      const [sum2, difference2] = [f32x4.add, f32x4.sub].map((of) =>
+        f.let(of(d, e))
+      );
+      const zeroth = f32x4.sub(
+        sum2,
+        f32x4.add(f32x4.add(sum, sum), f32x4.add(sum, sum)),
+      );
+      const first = f32x4.sub(difference2, f32x4.add(difference, difference));
+      return [
+        f.let(f32x4.madd(zeroth, sixth, a)),
+        f.let(f32x4.mul(first, root)),
+        f.let(f32x4.madd(f32x4.sub(sum2, sum), third, g)),
+      ];
+    };
+  }),
+};
+
+/** The transforms for squares of a plan's size. */
+export const winogradOf = ({ size }: Pick<Winograd, "size">): Winograd =>
+  size === 4 ? WINOGRAD_4 : WINOGRAD_2;
+
+/** Vectors of a constant each. */
+const constants = (
   f: FunctionBuilder,
-  load: Load<"v128">,
-  store: Store<"v128">,
-): void {
-  const half = f.let(f32x4.splat(0.5));
-  const apply = ([a, b, c, d]: readonly Local<"v128">[]) => {
-    const sum = f.let(f32x4.mul(f32x4.add(b, c), half));
-    const difference = f.let(f32x4.mul(f32x4.sub(b, c), half));
-    return [f.let(f32x4.add(a, sum)), difference, f.let(f32x4.add(sum, d))];
-  };
-  storeAll(bothSides(f, apply, 4, load), store);
-}
+  ...numbers: readonly number[]
+): Local<"v128">[] => numbers.map((number) => f.let(f32x4.splat(number)));

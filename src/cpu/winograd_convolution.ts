@@ -4,8 +4,10 @@
  *
  * A first kernel transforms the weights. Then a unit of work copies its band of
  * rows (`image.ts`), and takes eight squares at a time through transform, products
- * and transform, within the first cache. Lanes are four squares side by side: the
- * even and the odd columns of the copy lie apart, so nothing is shuffled.
+ * and transform, within the first cache. Lanes are four squares, side by side or in
+ * two rows: columns of the copy that are a square apart lie side by side, so nothing
+ * is shuffled. Squares have 4 x 4 positions where these cut the result evenly, else
+ * 2 x 2.
  *
  * @module
  */
@@ -20,90 +22,23 @@ import {
   type Local,
   v128,
 } from "./expression.ts";
-import { type Axis, axisOf, copyBand, placeOn, placesOf } from "./image.ts";
+import { copyBand, placeOn, placesOf } from "./image.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
+import { transpose } from "./pack.ts";
 import type { Sliding } from "./sliding.ts";
 import {
   clear,
-  cutRows,
   firstRow,
   FLOAT,
   LANES,
   multiply,
-  type Rows,
   storeLanes,
   storeTile,
   sumsOf,
   withRows,
 } from "./tile.ts";
-import {
-  LEAST_POSITIONS,
-  MOST_WEIGHTS,
-  PLACES,
-  positionsOf,
-  transformSquare,
-  transformWeights,
-} from "./winograd.ts";
-
-/** Vectors of squares that are taken through at a time. */
-const VECTORS = 2;
-
-/** Bytes of a row of a tile: eight squares. */
-const ROW = VECTORS * LANES * FLOAT;
-
-/** Most floats of a band in the scratch: 256 KiB. */
-const BAND = 64 * 1024;
-
-/** Units of work that keep many threads busy. */
-const ENOUGH_UNITS = 32;
-
-/** A convolution, and how it is cut. */
-interface Plan extends Sliding {
-  readonly rows: Rows;
-  /** Rows of squares, and vectors of four squares in each. */
-  readonly squares: number;
-  readonly across: number;
-  /** Rows of squares in a band, and how many bands there are. */
-  readonly band: number;
-  readonly bands: number;
-  /** Tiles of channels in a unit, and how many such ranges there are. */
-  readonly tiles: number;
-  readonly outs: number;
-  /** The band's layout, and how many floats a channel of it has. */
-  readonly axes: readonly [Axis, Axis];
-  readonly plane: number;
-  /** Bytes from one place's transformed squares to the next's. */
-  readonly stride: number;
-}
-
-/** Whether a convolution can be done so, and is faster for it. */
-export function isForWinograd({
-  batch,
-  from,
-  to,
-  step,
-  spread,
-  phases,
-  result,
-}: Sliding): boolean {
-  const [{ cells }] = phases;
-  const [rows, columns] = leastOf(cells);
-  const square = cells.length === 9 &&
-    cells.every(({ row, column }) => row < rows + 3 && column < columns + 3);
-  const plain = [...step, ...spread].every((n) => n === 1);
-  // Few channels do not pay for the transforms, nor do few positions in a vector.
-  const used = result[1] / (Math.ceil(result[1] / 8) * 8);
-  return square && plain && from >= 8 && to >= 8 && used > 0.7 &&
-    batch * sizeOf(result) >= LEAST_POSITIONS;
-}
-
-/** The least offsets of cells. */
-function leastOf(cells: Sliding["phases"][0]["cells"]): [number, number] {
-  return [
-    Math.min(...cells.map(({ row }) => row)),
-    Math.min(...cells.map(({ column }) => column)),
-  ];
-}
+import { placesIn, type Winograd, winogradOf } from "./winograd.ts";
+import { leastOf, type Plan, planOf, ROW, VECTORS } from "./winograd_plan.ts";
 
 /** The kernels of a convolution, or of its gradient with respect to the input. */
 export function winogradKernels(
@@ -114,7 +49,7 @@ export function winogradKernels(
   const instruction = scene.instructions[index];
   const [image, weights] = instruction.operands.map((o) => scene.roots[o]);
   const plan = planOf(sliding);
-  const { batch, groups, from, to, rows, bands, outs } = plan;
+  const { groups, from, to, rows, blocks, bands, outs } = plan;
   const transformed = scene.scratch();
   const key = JSON.stringify(plan);
   return [
@@ -125,7 +60,10 @@ export function winogradKernels(
       inputs: [weights],
       outputs: [{
         number: transformed,
-        spec: { shape: [groups, to, PLACES, from], dtype: "float" },
+        spec: {
+          shape: [groups, to, placesIn(winogradOf(plan)), from],
+          dtype: "float",
+        },
       }],
       units: groups * rows.tiles,
       scratch: 0,
@@ -136,59 +74,16 @@ export function winogradKernels(
       emit: (f) => emitConvolution(f, plan),
       inputs: [image, transformed],
       outputs: [{ number: index, spec: instruction }],
-      units: outs * batch * groups * bands,
-      scratch: productsSize(plan) + PLACES * plan.stride +
-        from * plan.plane * FLOAT,
+      units: outs * blocks * groups * bands,
+      scratch: productsSize(plan) + placesIn(winogradOf(plan)) * plan.stride +
+        plan.samples * from * plan.plane * FLOAT,
     },
   ];
 }
 
-function planOf(sliding: Sliding): Plan {
-  const { batch, groups, from, to, image, result, phases } = sliding;
-  const least = leastOf(phases[0].cells);
-  const squares = Math.ceil(result[0] / 2);
-  const across = Math.ceil(result[1] / 2 / LANES);
-  const four = (start: number) => [0, 1, 2, 3].map((i) => start + i);
-  const axesOf = (band: number) =>
-    [
-      axisOf(image[0], 2, band, four(least[0])),
-      axisOf(image[1], 2, across * LANES, four(least[1])),
-    ] as const;
-  const planeOf = ([rows, columns]: readonly [Axis, Axis]) =>
-    placesOf(rows) * placesOf(columns);
-  const units = Math.ceil(ENOUGH_UNITS / (batch * groups));
-  const lean = Math.min(2, squares);
-  let band = Math.max(lean, Math.ceil(squares / units));
-  while (band > lean && from * planeOf(axesOf(band)) > BAND) {
-    band = Math.ceil(band / 2);
-  }
-  const bands = Math.ceil(squares / band);
-  const rows = cutRows(to);
-  const most = Math.floor(MOST_WEIGHTS / (PLACES * from * rows.high));
-  const outs = Math.max(
-    Math.ceil(rows.tiles / Math.max(1, most)),
-    Math.min(rows.tiles, Math.floor(ENOUGH_UNITS / (batch * groups * bands))),
-  );
-  const tiles = Math.ceil(rows.tiles / outs);
-  const axes = axesOf(band);
-  return {
-    ...sliding,
-    rows,
-    squares,
-    across,
-    band,
-    bands,
-    tiles,
-    outs: Math.ceil(rows.tiles / tiles),
-    axes,
-    plane: planeOf(axes),
-    // One line more, so that the places do not share the same lines of a cache.
-    stride: from * ROW + 64,
-  };
-}
-
 /** Bytes of a tile's products. */
-const productsSize = ({ rows }: Plan): number => PLACES * rows.high * ROW;
+const productsSize = (plan: Plan): number =>
+  placesIn(winogradOf(plan)) * plan.rows.high * ROW;
 
 /**
  * Units: tiles of channels, of all groups. The result is in the order in which it is
@@ -196,6 +91,7 @@ const productsSize = ({ rows }: Plan): number => PLACES * rows.high * ROW;
  */
 function emitWeights(f: FunctionBuilder, plan: Plan): void {
   const { from, to, rows, phases } = plan;
+  const winograd = winogradOf(plan);
   const [input, output, , first, last] = [0, 1, 2, 3, 4].map((i) =>
     f.parameter(i)
   );
@@ -223,7 +119,7 @@ function emitWeights(f: FunctionBuilder, plan: Plan): void {
       output,
       i32.mul(
         i32.add(i32.mul(group, to), row),
-        PLACES * from * FLOAT,
+        placesIn(winograd) * from * FLOAT,
       ),
     ));
     withRows(f, rows, tile, (height) => {
@@ -232,11 +128,15 @@ function emitWeights(f: FunctionBuilder, plan: Plan): void {
         const weights = f.let(source);
         const at = f.let(target);
         f.loop(c, 0, from, 1, () => {
-          transformWeights(
+          winograd.weights(
             f,
             (i, j) => f32.load(weights, offsetOf(i, j)),
             (i, j, number) =>
-              f.store(at, number, (i * 4 + j) * from * height * FLOAT),
+              f.store(
+                at,
+                number,
+                (i * winograd.edge + j) * from * height * FLOAT,
+              ),
           );
           f.increase(weights, plan.weightFrom * FLOAT);
           f.increase(at, height * FLOAT);
@@ -249,39 +149,56 @@ function emitWeights(f: FunctionBuilder, plan: Plan): void {
 }
 
 /**
- * Units: range of channels, sample, group, band of rows of squares; the last runs
+ * Units: range of channels, samples, group, band of rows of squares; the last runs
  * fastest, so that a thread keeps its weights.
  */
 function emitConvolution(f: FunctionBuilder, plan: Plan): void {
   const { batch, groups, from, to, image, result, across, band, bands } = plan;
-  const { rows, tiles } = plan;
+  const { rows, tiles, size, high, wide, samples, blocks } = plan;
+  const places = placesIn(winogradOf(plan));
   const [x, weights, y, products, first, last] = [0, 1, 2, 3, 4, 5].map((i) =>
     f.parameter(i)
   );
   const transformed = f.let(i32.add(products, productsSize(plan)));
-  const copied = f.let(i32.add(transformed, PLACES * plan.stride));
+  const copied = f.let(i32.add(transformed, places * plan.stride));
+  const transform = winogradOf(plan).cells(f);
+  const positions = winogradOf(plan).positions(f);
   const unit = f.local("i32");
   f.loop(unit, first, last, 1, () => {
     const start = f.let(i32.mul(i32.rem_u(unit, bands), band));
     const rest = f.let(i32.div_u(unit, bands));
-    const plane = f.let(i32.rem_u(rest, batch * groups));
-    const out = i32.div_u(rest, batch * groups);
+    const group = f.let(i32.rem_u(rest, groups));
+    f.set(rest, i32.div_u(rest, groups));
+    const sample = f.let(i32.mul(i32.rem_u(rest, blocks), samples));
+    const count = f.let(i32.sub(i32.const(batch), sample));
+    f.lower(count, samples);
+    const out = i32.div_u(rest, blocks);
     const firstTile = f.let(i32.mul(out, tiles));
     const lastTile = f.let(i32.add(firstTile, tiles));
     f.lower(lastTile, rows.tiles);
     const row = f.let(firstRow(f, rows, firstTile));
-    const source = i32.mul(plane, from * sizeOf(image) * FLOAT);
-    const begin = f.let(i32.add(x, source));
-    copyBand(f, ...plan.axes, begin, from, start, copied);
+    const plane = f.let(i32.add(i32.mul(sample, groups), group));
+    const imageBytes = from * sizeOf(image) * FLOAT;
+    const begin = f.let(i32.add(x, i32.mul(plane, imageBytes)));
+    const bandBytes = from * plan.plane * FLOAT;
+    const position = f.let(i32.mul(start, high));
+    const into = f.let(copied);
+    const s = f.local("i32");
+    f.loop(s, 0, count, 1, () => {
+      copyBand(f, ...plan.axes, begin, from, position, into);
+      f.increase(begin, groups * imageBytes);
+      f.increase(into, bandBytes);
+    });
     const target = f.let(
       i32.add(
         y,
         i32.mul(i32.add(i32.mul(plane, to), row), sizeOf(result) * FLOAT),
       ),
     );
-    const count = f.let(i32.sub(i32.const(plan.squares), start));
-    f.lower(count, band);
-    f.set(count, i32.mul(count, across));
+    const each = f.let(i32.sub(i32.const(plan.lines), start));
+    f.lower(each, band);
+    f.set(each, i32.mul(each, across));
+    f.set(count, i32.mul(count, each));
     const vector = f.local("i32");
     f.loop(vector, 0, count, VECTORS, () => {
       const squares = Array.from({ length: VECTORS }, (_, v) => {
@@ -290,34 +207,46 @@ function emitConvolution(f: FunctionBuilder, plan: Plan): void {
         if (v > 0) {
           f.if(i32.ge_u(own, count), () => f.set(own, i32.sub(count, 1)));
         }
+        const sample = f.let(i32.div_u(own, each));
+        f.set(own, i32.rem_u(own, each));
         const row = f.let(i32.div_u(own, across));
         const column = f.let(i32.rem_u(own, across));
+        const place = i32.add(
+          i32.mul(row, high * placesOf(plan.axes[1])),
+          i32.mul(column, wide),
+        );
         const seen = f.let(i32.add(
-          copied,
-          i32.add(
-            i32.mul(row, placesOf(plan.axes[1]) * FLOAT),
-            i32.mul(column, LANES * FLOAT),
-          ),
+          i32.add(copied, i32.mul(sample, bandBytes)),
+          i32.mul(place, FLOAT),
         ));
         f.set(row, i32.add(row, start));
-        const place = i32.add(
-          i32.mul(row, 2 * result[1]),
-          i32.mul(column, 2 * LANES),
+        const cell = i32.add(
+          i32.mul(sample, groups * to * sizeOf(result)),
+          i32.add(
+            i32.mul(row, high * size * result[1]),
+            i32.mul(column, wide * size),
+          ),
         );
         return {
           seen,
-          target: f.let(i32.add(target, i32.mul(place, FLOAT))),
-          lastRow: f.let(i32.eq(row, plan.squares - 1)),
+          target: f.let(i32.add(target, i32.mul(cell, FLOAT))),
+          lastRow: f.let(i32.eq(row, plan.lines - 1)),
           lastColumn: f.let(i32.eq(column, across - 1)),
         };
       });
-      transformSquares(f, plan, squares.map(({ seen }) => seen), transformed);
+      transformSquares(
+        f,
+        plan,
+        transform,
+        squares.map(({ seen }) => seen),
+        transformed,
+      );
       const tile = f.local("i32");
       const a = f.let(i32.add(
         weights,
         i32.mul(
-          i32.add(i32.mul(i32.rem_u(plane, groups), to), row),
-          PLACES * from * FLOAT,
+          i32.add(i32.mul(group, to), row),
+          places * from * FLOAT,
         ),
       ));
       f.loop(tile, firstTile, lastTile, 1, () => {
@@ -326,7 +255,7 @@ function emitConvolution(f: FunctionBuilder, plan: Plan): void {
           const [row, from] = [f.local("i32"), f.let(products)];
           f.loop(row, 0, height, 1, () => {
             squares.forEach((square, v) =>
-              storeSquares(f, plan, height, from, v, square)
+              storeSquares(f, plan, positions, height, from, v, square)
             );
             f.increase(from, ROW);
           });
@@ -339,24 +268,31 @@ function emitConvolution(f: FunctionBuilder, plan: Plan): void {
 /** B^T d B for two vectors of squares, for each channel. */
 function transformSquares(
   f: FunctionBuilder,
-  { from, axes, plane, stride }: Plan,
+  { from, axes, plane, stride, size, wide }: Plan,
+  transform: ReturnType<Winograd["cells"]>,
   seen: readonly Local<"i32">[],
   transformed: Local<"i32">,
 ): void {
+  const { edge } = winogradOf({ size });
   const pointers = seen.map((pointer) => f.let(pointer));
   const to = f.let(transformed);
   const channel = f.local("i32");
   f.loop(channel, 0, from, 1, () => {
     pointers.forEach((pointer, v) => {
-      transformSquare(
-        f,
+      transform(
         (i, j) => {
           const row = placeOn(axes[0], axes[0].least + i) * placesOf(axes[1]);
           const place = row + placeOn(axes[1], axes[1].least + j);
-          return v128.load(pointer, place * FLOAT);
+          if (wide === LANES) return v128.load(pointer, place * FLOAT);
+          return v128.load64_lane(
+            pointer,
+            v128.load64_zero(pointer, place * FLOAT),
+            1,
+            (place + placesOf(axes[1])) * FLOAT,
+          );
         },
         (i, j, number) =>
-          f.store(to, number, (i * 4 + j) * stride + v * LANES * FLOAT),
+          f.store(to, number, (i * edge + j) * stride + v * LANES * FLOAT),
       );
       f.increase(pointer, plane * FLOAT);
     });
@@ -367,16 +303,17 @@ function transformSquares(
 /** The products of a tile of channels at all places; `a` goes on to the next tile. */
 function multiplyPlaces(
   f: FunctionBuilder,
-  { from, stride }: Plan,
+  plan: Plan,
   height: number,
   a: Local<"i32">,
   transformed: Local<"i32">,
   products: Local<"i32">,
 ): void {
+  const { from, stride } = plan;
   const place = f.local("i32");
   const b = f.let(transformed);
   const to = f.let(products);
-  f.loop(place, 0, PLACES, 1, () => {
+  f.loop(place, 0, placesIn(winogradOf(plan)), 1, () => {
     const sums = sumsOf(f, height, VECTORS);
     clear(f, sums);
     const some = (count: number, aEnd?: Expression<"i32">) =>
@@ -403,21 +340,59 @@ function multiplyPlaces(
 /** Takes a vector of squares of one channel back; the target goes on to the next. */
 function storeSquares(
   f: FunctionBuilder,
-  { result }: Plan,
+  plan: Plan,
+  positions: ReturnType<Winograd["positions"]>,
   height: number,
   from: Local<"i32">,
   vector: number,
-  square: {
-    target: Local<"i32">;
-    lastRow: Local<"i32">;
-    lastColumn: Local<"i32">;
-  },
+  square: Square,
 ): void {
-  const rows = positionsOf(
-    f,
+  const { size, result } = plan;
+  const { edge } = winogradOf(plan);
+  const rows = Array.from({ length: size }, (): Local<"v128">[] => []);
+  positions(
     (i, j) =>
-      v128.load(from, (i * 4 + j) * height * ROW + vector * LANES * FLOAT),
+      v128.load(
+        from,
+        (i * edge + j) * height * ROW + vector * LANES * FLOAT,
+      ),
+    (i, _, number) => rows[i].push(f.let(number)),
   );
+  if (size === 4) storeWhole(f, plan, rows, square);
+  else storePart(f, plan, rows, square);
+  f.increase(square.target, sizeOf(result) * FLOAT);
+}
+
+/** Where a vector of squares goes, and whether the result may end within it. */
+interface Square {
+  readonly target: Local<"i32">;
+  readonly lastRow: Local<"i32">;
+  readonly lastColumn: Local<"i32">;
+}
+
+/** Stores squares of 4 x 4 positions, which are whole. */
+function storeWhole(
+  f: FunctionBuilder,
+  { result, wide }: Plan,
+  rows: readonly (readonly Local<"v128">[])[],
+  { target }: Square,
+): void {
+  rows.forEach((row, i) =>
+    transpose(f, row).forEach((vector, square) => {
+      const line = Math.floor(square / wide) * 4 + i;
+      const place = line * result[1] + square % wide * 4;
+      f.store(target, vector, place * FLOAT);
+    })
+  );
+}
+
+/** Stores squares of 2 x 2 positions, as far as they are in the result. */
+function storePart(
+  f: FunctionBuilder,
+  { result }: Plan,
+  rows: readonly (readonly Local<"v128">[])[],
+  square: Square,
+): void {
   const edge = result[1] % (2 * LANES);
   const storeRow = (row: number) => {
     const [even, odd] = rows[row];
@@ -436,5 +411,4 @@ function storeSquares(
   storeRow(0);
   if (result[0] % 2 === 0) storeRow(1);
   else f.if(i32.eqz(square.lastRow), () => storeRow(1));
-  f.increase(square.target, sizeOf(result) * FLOAT);
 }

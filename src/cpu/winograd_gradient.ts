@@ -1,7 +1,7 @@
 /**
  * The gradient at kernels of 3 x 3 with stride 1, by Winograd (`winograd.ts`).
  *
- * The sum over squares and samples is a matrix product at each of 16 places: dy's
+ * The sum over squares and samples is a matrix product at each place: dy's
  * channels by the image's. Lanes are four channels, which are laid side by side as
  * they are copied (`image.ts`). Both sides are transformed a chunk of squares at a
  * time; parts of the squares are summed apart, and the last kernel joins them in
@@ -30,12 +30,11 @@ import {
   withRows,
 } from "./tile.ts";
 import {
-  kernelsFrom,
   LEAST_POSITIONS,
   MOST_WEIGHTS,
-  PLACES,
-  transformSlopes,
-  transformSquare,
+  placesIn,
+  type Winograd,
+  winogradOf,
 } from "./winograd.ts";
 
 /** Least squares of a part, so that joining costs little, and most parts. */
@@ -69,6 +68,8 @@ interface Side {
 }
 
 interface Plan {
+  /** Positions of a square along each axis. */
+  readonly size: Winograd["size"];
   readonly batch: number;
   /**
    * Groups of dy's channels, and how many of them see the same channels of the
@@ -109,6 +110,7 @@ export function winogradGradientKernels(scene: Scene, index: number): Kernel[] {
   const inputs = instruction.operands.map((o) => scene.roots[o]);
   const plan = planOf(scene, index);
   const { groups, parts, x, dy } = plan;
+  const places = placesIn(winogradOf(plan));
   const summed = scene.scratch();
   const key = JSON.stringify(plan);
   const name = nameOf(instruction);
@@ -121,12 +123,12 @@ export function winogradGradientKernels(scene: Scene, index: number): Kernel[] {
       outputs: [{
         number: summed,
         spec: {
-          shape: [parts, groups, PLACES, dy.channels, x.channels],
+          shape: [parts, groups, places, dy.channels, x.channels],
           dtype: "float",
         },
       }],
       units: parts * groups,
-      scratch: bandSize(plan) + PLACES * (x.stride + dy.stride),
+      scratch: bandSize(plan) + places * (x.stride + dy.stride),
     },
     {
       name: `${name}, joined`,
@@ -148,13 +150,16 @@ function planOf(scene: Scene, index: number): Plan {
   const { padding } = operation.geometry;
   const [image, slopes] = operands.map((o) => scene.instructions[o].shape);
   const batch = image[0];
-  const squares = Math.ceil(slopes[2] / 2);
-  const across = Math.ceil(slopes[3] / 2);
+  // Squares of 4 x 4 where they cut dy evenly.
+  const size = slopes[2] % 4 === 0 && slopes[3] % 4 === 0 ? 4 : 2;
+  const places = placesIn(winogradOf({ size }));
+  const squares = Math.ceil(slopes[2] / size);
+  const across = Math.ceil(slopes[3] / size);
   const depth = image[1] / operation.geometry.groups;
   const members = slopes[1] / operation.geometry.groups;
   // The largest range of channels that divides them.
   let range = members;
-  for (let outs = 2; range * depth * PLACES > MOST_WEIGHTS; outs++) {
+  for (let outs = 2; range * depth * places > MOST_WEIGHTS; outs++) {
     if (range === LANES) break;
     if (members % (outs * LANES) === 0) range = members / outs;
   }
@@ -193,11 +198,12 @@ function planOf(scene: Scene, index: number): Plan {
     stride: samples * band * across * channels * FLOAT + 64,
   });
   return {
+    size,
     batch,
     groups,
     outs,
-    x: side(image, depth, padding, 4),
-    dy: side(slopes, range, [0, 0], 2),
+    x: side(image, depth, padding, size + 2),
+    dy: side(slopes, range, [0, 0], size),
     rows: cutRows(range),
     squares,
     across,
@@ -211,13 +217,13 @@ function planOf(scene: Scene, index: number): Plan {
 }
 
 /** Rows and columns of a side's band, of so many rows and columns of squares. */
-const cellsOf = ({ edge }: Side, squares: number): number =>
-  squares * 2 + edge - 2;
+const cellsOf = ({ edge }: Side, size: number, squares: number): number =>
+  squares * size + edge - size;
 
 /** Bytes of a band of four channels. */
-function bandSize({ x, dy, band, across }: Plan): number {
+function bandSize({ size, x, dy, band, across }: Plan): number {
   const sizes = [x, dy].map((side) =>
-    cellsOf(side, band) * cellsOf(side, across)
+    cellsOf(side, size, band) * cellsOf(side, size, across)
   );
   return Math.max(...sizes) * FOUR;
 }
@@ -230,7 +236,10 @@ function emitSums(f: FunctionBuilder, plan: Plan, operands: number): void {
     f.parameter(operands + i)
   );
   const seen = f.let(i32.add(scratch, bandSize(plan)));
-  const slopes = f.let(i32.add(seen, PLACES * x.stride));
+  const places = placesIn(winogradOf(plan));
+  const slopes = f.let(i32.add(seen, places * x.stride));
+  const transformX = winogradOf(plan).cells(f);
+  const transformDy = winogradOf(plan).slopes(f);
   const share = Math.ceil(plan.chunks / plan.parts);
   const unit = f.local("i32");
   f.loop(unit, first, last, 1, () => {
@@ -238,7 +247,7 @@ function emitSums(f: FunctionBuilder, plan: Plan, operands: number): void {
     const firstChunk = f.let(i32.mul(i32.div_u(unit, groups), share));
     const lastChunk = f.let(i32.add(firstChunk, share));
     f.lower(lastChunk, plan.chunks);
-    const size = PLACES * dy.channels * x.channels * FLOAT;
+    const size = places * dy.channels * x.channels * FLOAT;
     const target = f.let(i32.add(result, i32.mul(unit, size)));
     const chunk = f.local("i32");
     f.loop(chunk, firstChunk, lastChunk, 1, () => {
@@ -249,16 +258,24 @@ function emitSums(f: FunctionBuilder, plan: Plan, operands: number): void {
       const lines = f.let(i32.sub(i32.const(squares), start));
       f.lower(lines, band);
       const place = { sample, count, start, lines, scratch };
-      transformSide(f, plan, x, f.parameter(0), seen, {
+      transformSide(f, plan, x, transformX, f.parameter(0), seen, {
         ...place,
         group: f.let(i32.div_u(group, outs)),
         groups: groups / outs,
       });
-      transformSide(f, plan, dy, f.parameter(operands - 1), slopes, {
-        ...place,
-        group,
-        groups,
-      });
+      transformSide(
+        f,
+        plan,
+        dy,
+        transformDy,
+        f.parameter(operands - 1),
+        slopes,
+        {
+          ...place,
+          group,
+          groups,
+        },
+      );
       const all = f.let(i32.mul(i32.mul(count, lines), across));
       const resumed = f.let(i32.ne(chunk, firstChunk));
       multiplyPlaces(f, plan, seen, slopes, target, all, resumed);
@@ -281,8 +298,9 @@ interface Place {
 /** Transforms all squares of a chunk: [place, square, channel]. */
 function transformSide(
   f: FunctionBuilder,
-  { across }: Plan,
+  { size, across }: Plan,
   side: Side,
+  transform: ReturnType<Winograd["cells"]>,
   from: Local<"i32">,
   to: Local<"i32">,
   { sample, count, start, lines, group, groups, scratch }: Place,
@@ -303,29 +321,28 @@ function transformSide(
     f.loop(channel, 0, channels, LANES, () => {
       copyChannels(f, {
         ...side,
-        rows: f.let(i32.add(i32.mul(lines, 2), side.edge - 2)),
-        columns: cellsOf(side, across),
-        first: f.let(i32.sub(i32.mul(start, 2), side.padding[0])),
+        rows: f.let(i32.add(i32.mul(lines, size), side.edge - size)),
+        columns: cellsOf(side, size, across),
+        first: f.let(i32.sub(i32.mul(start, size), side.padding[0])),
         before: side.padding[1],
         from: four,
         to: scratch,
       });
       const square = f.let(scratch);
       const at = f.let(i32.add(target, i32.mul(channel, FLOAT)));
-      const row = cellsOf(side, across) * FOUR;
+      const row = cellsOf(side, size, across) * FOUR;
       f.loop(line, 0, lines, 1, () => {
         const cell = f.let(square);
         f.loop(column, 0, across, 1, () => {
           const load = (i: number, j: number) =>
             v128.load(cell, i * row + j * FOUR);
           const store = (i: number, j: number, number: Expression<"v128">) =>
-            f.store(at, number, (i * 4 + j) * stride);
-          if (side.edge === 4) transformSquare(f, load, store);
-          else transformSlopes(f, load, store);
-          f.increase(cell, 2 * FOUR);
+            f.store(at, number, (i * (size + 2) + j) * stride);
+          transform(load, store);
+          f.increase(cell, size * FOUR);
           f.increase(at, channels * FLOAT);
         });
-        f.increase(square, 2 * row);
+        f.increase(square, size * row);
       });
       f.increase(four, LANES * plane);
     });
@@ -338,19 +355,20 @@ function transformSide(
 /** Adds the products of a chunk to the sums of its part, at all places. */
 function multiplyPlaces(
   f: FunctionBuilder,
-  { x, dy, rows }: Plan,
+  plan: Plan,
   seen: Local<"i32">,
   slopes: Local<"i32">,
   result: Local<"i32">,
   squares: Local<"i32">,
   resumed: Local<"i32">,
 ): void {
+  const { x, dy, rows } = plan;
   const [place, tile, channel] = [0, 1, 2].map(() => f.local("i32"));
   const [a, b, target] = [f.let(slopes), f.let(seen), f.let(result)];
   const aStep = dy.channels * FLOAT, bStep = x.channels * FLOAT;
   const fours = f.let(i32.mul(i32.and(squares, -LANES), aStep));
   const all = f.let(i32.mul(squares, aStep));
-  f.loop(place, 0, PLACES, 1, () => {
+  f.loop(place, 0, placesIn(winogradOf(plan)), 1, () => {
     f.loop(tile, 0, rows.tiles, 1, () => {
       const rowA = f.let(i32.add(a, i32.mul(firstRow(f, rows, tile), FLOAT)));
       withRows(f, rows, tile, (height) => {
@@ -400,7 +418,10 @@ function multiplyPlaces(
 }
 
 /** Units: channels of dy, of all groups. */
-function emitJoin(f: FunctionBuilder, { groups, x, dy, parts }: Plan): void {
+function emitJoin(f: FunctionBuilder, plan: Plan): void {
+  const { groups, x, dy, parts } = plan;
+  const { edge, kernels } = winogradOf(plan);
+  const transform = kernels(f);
   const [input, output, , first, last] = [0, 1, 2, 3, 4].map((i) =>
     f.parameter(i)
   );
@@ -408,7 +429,7 @@ function emitJoin(f: FunctionBuilder, { groups, x, dy, parts }: Plan): void {
   const [unit, channel, part] = [0, 1, 2].map(() => f.local("i32"));
   f.loop(unit, first, last, 1, () => {
     const row = f.let(i32.rem_u(unit, dy.channels));
-    const group = i32.mul(i32.div_u(unit, dy.channels), PLACES * matrix);
+    const group = i32.mul(i32.div_u(unit, dy.channels), edge ** 2 * matrix);
     const from = f.let(i32.add(
       input,
       i32.add(group, i32.mul(row, x.channels * FLOAT)),
@@ -416,17 +437,17 @@ function emitJoin(f: FunctionBuilder, { groups, x, dy, parts }: Plan): void {
     const to = f.let(i32.add(output, i32.mul(unit, x.channels * 9 * FLOAT)));
     f.loop(channel, 0, x.channels, LANES, () => {
       const sums = Array.from(
-        { length: PLACES },
+        { length: edge ** 2 },
         (_, i) => f.let(v128.load(from, i * matrix)),
       );
       const at = f.let(from);
       f.loop(part, 1, parts, 1, () => {
-        f.increase(at, groups * PLACES * matrix);
+        f.increase(at, groups * edge ** 2 * matrix);
         sums.forEach((sum, i) =>
           f.set(sum, f32x4.add(sum, v128.load(at, i * matrix)))
         );
       });
-      kernelsFrom(f, (i, j) => sums[i * 4 + j], (i, j, number) => {
+      transform((i, j) => sums[i * edge + j], (i, j, number) => {
         for (let lane = 0; lane < LANES; lane++) {
           f.storeLane(to, number, lane, (lane * 9 + i * 3 + j) * FLOAT);
         }

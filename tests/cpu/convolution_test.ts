@@ -68,6 +68,13 @@ const CASES: readonly Case[] = [
   [[2, 16, 40, 5], [12, 16, 3, 3], geometry(1, 2)],
   [[3, 24, 5, 40], [24, 12, 3, 3], geometry(1, 1, 1, 2)],
   [[40, 12, 8, 8], [12, 12, 3, 3], geometry(1, 0)],
+  // Squares of 4 x 4 in a row and in two, samples in pairs and alone, bands.
+  [[3, 9, 8, 8], [13, 9, 3, 3], geometry(1, 1)],
+  [[5, 24, 8, 8], [24, 12, 3, 3], geometry(1, 1, 1, 2)],
+  [[1, 12, 16, 32], [12, 12, 3, 3], geometry(1, 1)],
+  [[1, 12, 18, 10], [16, 12, 3, 3], geometry(1, 0)],
+  [[1, 20, 70, 66], [12, 20, 3, 3], geometry(1, 2)],
+  [[2, 12, 18, 34], [12, 12, 3, 3], geometry(1, 3)],
   // Sums that wait in the result, and bands of rows.
   [[1, 150, 8, 8], [7, 150, 3, 3], geometry(1, 1)],
   [[1, 150, 9, 7], [7, 150, 3, 3], geometry(2, 1)],
@@ -75,15 +82,29 @@ const CASES: readonly Case[] = [
   [[1, 20, 60, 60], [6, 20, 3, 3], geometry(1, 1)],
 ];
 
-/** The kernels give exactly the reference's numbers, however they are cut. */
+/**
+ * The kernels give exactly the reference's integers, however they are cut: but for
+ * those of Winograd, whose matrices have other numbers, to within a sixteenth, which
+ * no product less or more would be.
+ */
 async function assertExact(
   result: Tensor,
   make: (scene: Scene, index: number) => Kernel[],
   what: string,
 ): Promise<void> {
   const expected = [...(await evaluate(result)).data];
+  const winograd = kernelsOf(result, make).kernels.at(-1)!.key.startsWith(
+    "winograd",
+  );
   for (const cuts of [1, 3]) {
-    assertEquals([...runKernels(result, make, cuts)], expected, what);
+    const data = runKernels(result, make, cuts);
+    const whole = [...data].map(Math.round);
+    const near = whole.every((y, i) => Math.abs(y - data[i]) < 1 / 16);
+    assertEquals(
+      winograd && near ? whole.map((y) => y || 0) : [...data],
+      expected.map((y) => winograd ? y || 0 : y),
+      what,
+    );
   }
 }
 
@@ -129,9 +150,9 @@ Deno.test("kernelGradientKernels give the reference's gradient of the kernel", a
 });
 
 Deno.test("convolutionKernels give the same bits however the work is cut", () => {
-  for (const stride of [1, 2]) {
+  for (const [stride, extent] of [[1, 9], [2, 9], [1, 14], [1, 8], [1, 16]]) {
     const y = conv(
-      floats([3, 70, 9, 9]),
+      floats([3, 70, extent, extent]),
       floats([20, 70, 3, 3], 2),
       geometry(stride, 1),
     );
@@ -155,25 +176,29 @@ Deno.test("kernelGradientKernels give the same bits however the work is cut", ()
   }
 });
 
-Deno.test("kernels of Winograd round no worse than sums of all products", async () => {
+Deno.test("kernels of Winograd round little worse than sums of all products", async () => {
   const options = geometry(1, 1);
-  const [x, w] = [floats([2, 64, 8, 8]), floats([64, 64, 3, 3], 2)];
-  const dy = floats([2, 64, 8, 8], 3);
-  const results: [Tensor, typeof convolutionKernels][] = [
-    [conv(x, w, options), convolutionKernels],
-    [convInputGradient(dy, w, x.shape, options), convolutionKernels],
-    [convKernelGradient(x, dy, w.shape, options), kernelGradientKernels],
-  ];
-  for (const [result, make] of results) {
-    const { kernels } = kernelsOf(result, make);
-    assertEquals(kernels.at(-1)!.key.startsWith("winograd"), true);
-    const expected = await evaluate(result);
-    const squares = [...expected.data].map((y) => y * y);
-    const mean = squares.reduce((sum, y) => sum + y) / squares.length;
-    // Measured 26 roundings of a float of the usual size for the worst of 8192
-    // results, where plain sums of the 576 products have 55.
-    const data = runKernels(result, make, 1);
-    const absolute = 40 * 2 ** -24 * Math.sqrt(mean);
-    assertAllClose({ ...expected, data }, expected.data, { absolute });
+  // Plain sums of the 576 products have 55 roundings of a float of the usual size
+  // for the worst of 8192 results. Measured: 40 for squares of 2 x 2 positions, 91
+  // for those of 4 x 4.
+  for (const [extent, roundings] of [[14, 55], [8, 120]]) {
+    const x = floats([2, 64, extent, extent]);
+    const w = floats([64, 64, 3, 3], 2);
+    const dy = floats(x.shape, 3);
+    const results: [Tensor, typeof convolutionKernels][] = [
+      [conv(x, w, options), convolutionKernels],
+      [convInputGradient(dy, w, x.shape, options), convolutionKernels],
+      [convKernelGradient(x, dy, w.shape, options), kernelGradientKernels],
+    ];
+    for (const [result, make] of results) {
+      const { kernels } = kernelsOf(result, make);
+      assertEquals(kernels.at(-1)!.key.startsWith("winograd"), true);
+      const expected = await evaluate(result);
+      const squares = [...expected.data].map((y) => y * y);
+      const mean = squares.reduce((sum, y) => sum + y) / squares.length;
+      const data = runKernels(result, make, 1);
+      const absolute = roundings * 2 ** -24 * Math.sqrt(mean);
+      assertAllClose({ ...expected, data }, expected.data, { absolute });
+    }
   }
 });
