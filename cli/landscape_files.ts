@@ -169,7 +169,8 @@ function reportOf(
     sections: [
       {
         heading: "Where each optimizer went",
-        text: `${epochs} epochs of batches of 10, seed ${seed}, on ${device}.`,
+        text:
+          `${epochs} epochs of batches of 10, seed ${seed}; device ${device}.`,
         table: { columns: COLUMNS, rows },
         figures,
       },

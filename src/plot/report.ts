@@ -11,7 +11,7 @@ export interface ReportTable {
   readonly caption?: string;
   /** Heads of the columns. */
   readonly columns: readonly string[];
-  /** The rows; numbers are set to the right, as they are. */
+  /** The rows. A column of numbers, written out or not, is set to the right. */
   readonly rows: readonly (readonly (string | number)[])[];
 }
 
@@ -67,6 +67,9 @@ svg .role-axis-grid line { stroke: var(--line); }
 svg .role-axis-tick line, svg .role-axis-domain line { stroke: var(--ink); }
 `;
 
+/** A number, with its share of a power of ten or in percent. */
+const NUMBER = /^[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( ?%)?$/;
+
 function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;").replaceAll('"', "&quot;");
@@ -82,7 +85,7 @@ function withOwnNames(svg: string, prefix: string): string {
 
 function tableOf({ caption, columns, rows }: ReportTable): string {
   const right = columns.map((_, i) =>
-    rows.length > 0 && rows.every((row) => typeof row[i] === "number")
+    rows.length > 0 && rows.every((row) => NUMBER.test(String(row[i])))
   );
   const cell = (tag: string, content: string | number, i: number) =>
     `<${tag}${right[i] ? ' class="number"' : ""}>${

@@ -67,10 +67,17 @@ Deno.test("reportPage: columns of numbers stand to the right, others to the left
     sections: [{
       heading: "h",
       text: "",
-      table: { columns: ["name", "n"], rows: [["a", 1], ["b", 2]] },
+      table: {
+        columns: ["name", "n", "share", "mixed"],
+        rows: [["a", 1, "-1,234.50 %", 5], ["b", 2e-7, "3 %", "none"]],
+      },
     }],
   });
-  assert(page.includes('<tr><td>a</td><td class="number">1</td></tr>'));
+  assert(
+    page.includes(
+      '<tr><td>a</td><td class="number">1</td><td class="number">-1,234.50 %</td><td>5</td></tr>',
+    ),
+  );
 });
 
 Deno.test("reportPage: refuses a row of another length", () => {
