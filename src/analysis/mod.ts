@@ -59,6 +59,12 @@ export {
   type TrajectoryOptions,
 } from "./landscape.ts";
 export {
+  type EigenvalueChanges,
+  type Perturbation,
+  perturbation,
+  type PerturbationOptions,
+} from "./perturbation.ts";
+export {
   type PrincipalComponents,
   principalComponents,
 } from "./principal_components.ts";
