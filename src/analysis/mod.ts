@@ -65,6 +65,14 @@ export {
   type PerturbationOptions,
 } from "./perturbation.ts";
 export {
+  type DiagonalAverages,
+  type LogHistogram,
+  type Preconditioner,
+  preconditioner,
+  type PreconditionerOptions,
+  type ValueRange,
+} from "./preconditioner.ts";
+export {
   type PrincipalComponents,
   principalComponents,
 } from "./principal_components.ts";

@@ -16,7 +16,12 @@
  * @module
  */
 
-import type { Factors, Layer, Parameters } from "../layers/layer.ts";
+import type {
+  Factors,
+  KroneckerLayer,
+  Layer,
+  Parameters,
+} from "../layers/layer.ts";
 import {
   add,
   div,
@@ -128,23 +133,16 @@ function build(
   options: AdaFisherOptions,
 ): AdaFisher {
   const { fields, decayMask } = chooseFields(name, options);
-  const { beta, lambda, form, interval, weightDecay } = fields;
+  const { beta, form, interval, weightDecay } = fields;
   const decoupled = name === "adafisherw";
   const decayed = decayOf(weightDecay, decayMask);
   const after = fields.normalize === "after-average";
-  const minmaxed = ({ h, s }: Factors): Factors => ({
-    h: minmax(h, fields),
-    s: minmax(s, fields),
-  });
 
   /** F by parameter (Eq. 4), for those of the layers with factors. */
   function fisher(state: AdaFisherState): Parameters {
     const F: Record<string, Tensor> = {};
     for (const layer of model.kronecker) {
-      const averages = state.factors[layer.name];
-      const factors = after ? minmaxed(averages) : averages;
-      const product = layer.kroneckerDiagonal(factors, form); // H_D (x) S_D
-      for (const [p, d] of Object.entries(product)) F[p] = add(d, lambda);
+      Object.assign(F, fisherOf(layer, state.factors[layer.name], fields));
     }
     return F;
   }
@@ -179,7 +177,7 @@ function build(
         const factors = { ...state.factors };
         for (const [layer, raw] of Object.entries(diagonals)) {
           const old = factors[layer];
-          const fresh = after ? raw : minmaxed(raw);
+          const fresh = after ? raw : minmaxed(raw, fields);
           factors[layer] = {
             h: average(decay, old.h, gain, fresh.h),
             s: average(decay, old.s, gain, fresh.s),
@@ -219,6 +217,47 @@ function build(
     },
   };
 }
+
+/**
+ * F of one layer (Eq. 4): minmax(H_D) (x) minmax(S_D) + lambda, or H_D (x) S_D + lambda
+ * where each batch's diagonals were normalized before they were averaged.
+ *
+ * @example
+ * ```ts
+ * import { evaluate } from "@adafisher/adafisher";
+ * import { linear } from "@adafisher/adafisher/layers";
+ * import { fisherOf, paperPreset } from "@adafisher/adafisher/optim";
+ * import { constant, value } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const averages = { h: constant(value([1, 3, 2])), s: constant(value([0, 8])) };
+ * const fields = { ...paperPreset, lambda: 0.25 };
+ * const F = await evaluate(fisherOf(linear("fc", 2, 2), averages, fields));
+ * assertEquals([...F["fc.weight"].data], [0.25, 0.25, 0.25, 1.25]);
+ * assertEquals([...F["fc.bias"].data], [0.25, 0.75]);
+ * ```
+ *
+ * @param layer The layer.
+ * @param averages The moving averages of its H_D [n] and S_D [m].
+ * @param fields Lambda, and how the averages are normalized.
+ * @returns One tensor for each parameter of the layer, by full name.
+ * @throws {RangeError} If an average has not the shape that the layer's form has.
+ */
+export function fisherOf(
+  layer: KroneckerLayer,
+  averages: Factors,
+  fields: AdaFisherFields,
+): Parameters {
+  const after = fields.normalize === "after-average";
+  const factors = after ? minmaxed(averages, fields) : averages;
+  const product = layer.kroneckerDiagonal(factors, fields.form); // H_D (x) S_D
+  return mapParameters(product, (_, d) => add(d, fields.lambda));
+}
+
+const minmaxed = ({ h, s }: Factors, fields: AdaFisherFields): Factors => ({
+  h: minmax(h, fields),
+  s: minmax(s, fields),
+});
 
 /**
  * Min-max normalization (Eq. 12): (v - min v) / (max v - min v + epsilon), in

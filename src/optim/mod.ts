@@ -49,6 +49,7 @@ export {
   adafisher,
   type AdaFisherState,
   adafisherW,
+  fisherOf,
   minmax,
 } from "./adafisher.ts";
 export {
