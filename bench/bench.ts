@@ -250,7 +250,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const { device, title: deviceTitle } = await openDevice(options.device, {
-    threads: options.threads,
+    threads: options.device === "cpu" ? options.threads : undefined,
   });
   const own = ours(device);
   const single = options.threads > 1
