@@ -8,16 +8,7 @@
 import { join } from "@std/path";
 import { parameterCount } from "../src/models/mod.ts";
 import type { OptimizerName } from "../src/optim/mod.ts";
-import type { Device } from "../src/program/mod.ts";
-import {
-  epochsWithin,
-  medianCosts,
-  type RunResult,
-  secondsOfSteps,
-  type StepCost,
-  summarize,
-  timeSteps,
-} from "../src/study/mod.ts";
+import { type RunResult, summarize } from "../src/study/mod.ts";
 import {
   describeOptions,
   type OptionValues,
@@ -31,22 +22,13 @@ import {
   comparisonReport,
   comparisonTable,
   type Contender,
-  epochsCsv,
 } from "./comparison.ts";
 import { type Data, loadData } from "./data.ts";
 import { openDevice } from "./device.ts";
-import { interruptible, outside, pause } from "./failure.ts";
+import { interruptible, outside } from "./failure.ts";
 import { readJson, writeJson, writeText } from "./files.ts";
-import { ProgressBar } from "./progress.ts";
-import {
-  build,
-  isAdaFisher,
-  type RunOptions,
-  runOptions,
-  type RunParts,
-  trainingOptions,
-} from "./recipe.ts";
-import { trainerOptionsOf } from "./run.ts";
+import { costsOf, type Entry, type Plan, planned, planTable } from "./plan.ts";
+import { build, isAdaFisher, runOptions, trainingOptions } from "./recipe.ts";
 import {
   keptRun,
   listOf,
@@ -56,7 +38,7 @@ import {
   requireSame,
   studyFolder,
 } from "./study.ts";
-import { textTable } from "./table.ts";
+import { epochsCsv } from "./study_report.ts";
 
 const USAGE = "deno task compare";
 
@@ -145,106 +127,6 @@ function ratesOf(
     rates.set(name, positiveOf("--lr", rate));
   }
   return rates;
-}
-
-/** An optimizer with the options of its run with seed 0. */
-interface Entry {
-  readonly options: RunOptions;
-  readonly parts: RunParts;
-}
-
-/** What a step of each kind costs, by the optimizer's description. */
-type Costs = Readonly<Record<string, readonly StepCost[]>>;
-
-/** How often the optimizers are timed in turn, so that none has a busy hour for itself. */
-const ROUNDS = 3;
-
-/** The costs of all entries: what the folder has, and what is still to be measured. */
-async function costsOf(
-  entries: readonly Entry[],
-  folder: string,
-  data: Data,
-  device: Device,
-  signal: AbortSignal,
-): Promise<Costs> {
-  const path = join(folder, "times.json");
-  let measured = (await readJson(path) ?? {}) as Record<
-    string,
-    readonly StepCost[][]
-  >;
-  const bar = new ProgressBar();
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, { options, parts }] of entries.entries()) {
-      const { description } = parts.optimizer;
-      const before = measured[description] ?? [];
-      if (before.length > round) continue;
-      bar.show(() => ({
-        done: round * entries.length + i,
-        total: ROUNDS * entries.length,
-        title: `Timing ${options.optimizer}`,
-        details: "",
-      }));
-      await pause();
-      const run = trainerOptionsOf(options, data, parts, device);
-      const costs = await outside(() => timeSteps(run, { signal, least: 3 }));
-      measured = { ...measured, [description]: [...before, [...costs]] };
-      await writeJson(path, measured);
-    }
-  }
-  bar.clear();
-  return Object.fromEntries(
-    entries.map(({ parts: { optimizer: { description } } }) => [
-      description,
-      medianCosts(measured[description]),
-    ]),
-  );
-}
-
-/** How long each optimizer trains. */
-interface Plan extends Entry {
-  readonly secondsPerStep: number | null;
-}
-
-/** Gives each entry the epochs that fit into the time of the reference's. */
-function planned(
-  entries: readonly Entry[],
-  reference: Entry,
-  stepsPerEpoch: number,
-  costs: Costs,
-): { plans: readonly Plan[]; budget: number } {
-  const secondsOf = ({ options, parts: { optimizer } }: Entry): number =>
-    secondsOfSteps(
-      optimizer,
-      costs[optimizer.description],
-      options.epochs * stepsPerEpoch,
-    );
-  const budget = secondsOf(reference);
-  const plans = entries.map(({ options, parts }): Plan => {
-    const { optimizer } = parts;
-    const epochs = epochsWithin(
-      optimizer,
-      costs[optimizer.description],
-      stepsPerEpoch,
-      budget,
-    );
-    const entry = { options: { ...options, epochs }, parts };
-    const secondsPerStep = secondsOf(entry) / (epochs * stepsPerEpoch);
-    return { ...entry, secondsPerStep };
-  });
-  return { plans, budget };
-}
-
-function planTable(plans: readonly Plan[], reference: number): string {
-  return textTable(
-    ["optimizer", "ms a step", "of AdaFisher's", "epochs", ""],
-    plans.map(({ options, secondsPerStep }) => [
-      options.optimizer,
-      (1e3 * secondsPerStep!).toFixed(2),
-      (secondsPerStep! / reference).toFixed(2),
-      `${options.epochs}`,
-      "",
-    ]),
-  );
 }
 
 function entriesOf(

@@ -6,13 +6,15 @@
 
 import { stringify } from "@std/csv";
 import { lineChart, reportPage, toSvg } from "../src/plot/mod.ts";
+import { curveOf, type RunResult, type Summary } from "../src/study/mod.ts";
+import type { MetricsRow } from "../src/train/mod.ts";
 import {
-  curveOf,
-  type RunResult,
-  type Spread,
-  type Summary,
-} from "../src/study/mod.ts";
-import { metricsColumns, type MetricsRow } from "../src/train/mod.ts";
+  type Conditions,
+  conditions,
+  endsOf,
+  MEANS,
+  secondsText,
+} from "./study_report.ts";
 import { spreadText, textTable } from "./table.ts";
 
 /** One optimizer of a comparison. */
@@ -29,39 +31,13 @@ export interface Contender {
   readonly summary: Summary;
 }
 
-/** A comparison. */
-export interface Comparison {
-  readonly dataset: string;
-  readonly model: string;
-  /** Trained numbers of the model. */
-  readonly parameters: number;
-  readonly trainCount: number;
-  readonly testCount: number;
+/** A comparison; `epochs` are those of AdaFisher, or of all. */
+export interface Comparison extends Conditions {
   readonly batchSize: number;
-  readonly augmented: boolean;
-  readonly device: string;
   readonly equal: "time" | "epochs";
-  /** Epochs of AdaFisher, or of all. */
-  readonly epochs: number;
-  readonly seeds: number;
   /** Seconds that a run may take; null where epochs are equal. */
   readonly budgetSeconds: number | null;
-  /** What the user wants said. */
-  readonly note: string | null;
   readonly contenders: readonly Contender[];
-}
-
-/** What one stop of many seeds is worth saying. */
-function endsOf({ runs, finished, stops }: Summary): string {
-  const reasons = stops.map(({ seed, step, reason }) =>
-    `seed ${seed} stopped at step ${step}, ${reason}`
-  );
-  return [`${finished} of ${runs}`, ...reasons].join("; ");
-}
-
-/** Seconds, of which a small model's epoch takes few. */
-function secondsText(seconds: Spread | null): string {
-  return spreadText(seconds, seconds !== null && seconds.mean < 1 ? 4 : 2);
 }
 
 const HEADS = [
@@ -127,18 +103,8 @@ export function comparisonCsv({ contenders }: Comparison): string {
   return stringify(rows, { columns: Object.keys(rows[0]) });
 }
 
-/** Every epoch of every run as CSV. */
-export function epochsCsv(runs: readonly RunResult[]): string {
-  const rows = runs.flatMap((
-    { optimizer, learningRate: peak, batchSize, seed, rows },
-  ) => rows.map((row) => ({ optimizer, peak, batchSize, seed, ...row })));
-  return stringify(rows, {
-    columns: ["optimizer", "peak", "batchSize", "seed", ...metricsColumns],
-  });
-}
-
 /** A curve for each setting that has one; null where none has. */
-export async function curves(
+async function curves(
   settings: readonly { name: string; runs: readonly RunResult[] }[],
   over: "epoch" | "seconds",
   number: keyof MetricsRow,
@@ -177,25 +143,6 @@ export async function curves(
     points: Math.max(...shown.map(({ points }) => points.length)) < 40,
   }));
 }
-
-/** What every report says of how its runs were made. */
-export function conditions(
-  { dataset, model, parameters, trainCount, testCount, augmented, device }:
-    & Pick<Comparison, "dataset" | "model" | "parameters" | "device">
-    & Pick<Comparison, "trainCount" | "testCount" | "augmented">,
-): string {
-  const count = (number: number) => number.toLocaleString("en-US");
-  return `The model is ${model} with ${
-    count(parameters)
-  } parameters, the data set ${dataset}: ${
-    count(trainCount)
-  } examples to train${augmented ? ", augmented as in the paper" : ""}, ${
-    count(testCount)
-  } to test. The loss is cross-entropy, the learning rate falls along half a cosine to 0 over the epochs of the run. Device: ${device}; Deno ${Deno.version.deno} on ${Deno.build.os}.`;
-}
-
-const MEANS =
-  "Numbers are means over the seeds whose runs reached their end, with the sample standard deviation (n - 1). The best test accuracy is that of the best epoch, chosen by the test examples themselves; the last is that after the last epoch. The training loss is the mean over the last epoch's batches, each taken before its step. Seconds an epoch are of training steps and making batches, without evaluation: the median of a run's epochs but the first, in which programs are compiled. Seconds a run, and the curves over seconds, have that in them. Planned MB are the bytes of the largest program's memory plan, state included.";
 
 /** The comparison as a page. */
 export async function comparisonReport(

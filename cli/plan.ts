@@ -1,0 +1,126 @@
+/**
+ * The wall-clock protocol of `deno task compare`: times the steps of all optimizers, and
+ * gives each the epochs that fit.
+ *
+ * @module
+ */
+
+import { join } from "@std/path";
+import type { Device } from "../src/program/mod.ts";
+import {
+  epochsWithin,
+  medianCosts,
+  secondsOfSteps,
+  type StepCost,
+  timeSteps,
+} from "../src/study/mod.ts";
+import type { Data } from "./data.ts";
+import { outside, pause } from "./failure.ts";
+import { readJson, writeJson } from "./files.ts";
+import { ProgressBar } from "./progress.ts";
+import type { RunOptions, RunParts } from "./recipe.ts";
+import { trainerOptionsOf } from "./run.ts";
+import { textTable } from "./table.ts";
+
+/** An optimizer with the options of its run with seed 0. */
+export interface Entry {
+  readonly options: RunOptions;
+  readonly parts: RunParts;
+}
+
+/** What a step of each kind costs, by the optimizer's description. */
+export type Costs = Readonly<Record<string, readonly StepCost[]>>;
+
+/** How often the optimizers are timed in turn, so that none has a busy hour for itself. */
+const ROUNDS = 3;
+
+/** The costs of all entries: what the folder has, and what is still to be measured. */
+export async function costsOf(
+  entries: readonly Entry[],
+  folder: string,
+  data: Data,
+  device: Device,
+  signal: AbortSignal,
+): Promise<Costs> {
+  const path = join(folder, "times.json");
+  let measured = (await readJson(path) ?? {}) as Record<
+    string,
+    readonly StepCost[][]
+  >;
+  const bar = new ProgressBar();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [i, { options, parts }] of entries.entries()) {
+      const { description } = parts.optimizer;
+      const before = measured[description] ?? [];
+      if (before.length > round) continue;
+      bar.show(() => ({
+        done: round * entries.length + i,
+        total: ROUNDS * entries.length,
+        title: `Timing ${options.optimizer}`,
+        details: "",
+      }));
+      await pause();
+      const run = trainerOptionsOf(options, data, parts, device);
+      const costs = await outside(() => timeSteps(run, { signal, least: 3 }));
+      measured = { ...measured, [description]: [...before, [...costs]] };
+      await writeJson(path, measured);
+    }
+  }
+  bar.clear();
+  return await outside(() =>
+    Object.fromEntries(
+      entries.map(({ parts: { optimizer: { description } } }) => [
+        description,
+        medianCosts(measured[description]),
+      ]),
+    )
+  );
+}
+
+/** How long each optimizer trains. */
+export interface Plan extends Entry {
+  readonly secondsPerStep: number | null;
+}
+
+/** Gives each entry the epochs that fit into the time of the reference's. */
+export function planned(
+  entries: readonly Entry[],
+  reference: Entry,
+  stepsPerEpoch: number,
+  costs: Costs,
+): { plans: readonly Plan[]; budget: number } {
+  const secondsOf = ({ options, parts: { optimizer } }: Entry): number =>
+    secondsOfSteps(
+      optimizer,
+      costs[optimizer.description],
+      options.epochs * stepsPerEpoch,
+    );
+  const budget = secondsOf(reference);
+  const plans = entries.map(({ options, parts }): Plan => {
+    const { optimizer } = parts;
+    const epochs = epochsWithin(
+      optimizer,
+      costs[optimizer.description],
+      stepsPerEpoch,
+      budget,
+    );
+    const entry = { options: { ...options, epochs }, parts };
+    const secondsPerStep = secondsOf(entry) / (epochs * stepsPerEpoch);
+    return { ...entry, secondsPerStep };
+  });
+  return { plans, budget };
+}
+
+/** The plan as a table for a terminal; `reference` are AdaFisher's seconds a step. */
+export function planTable(plans: readonly Plan[], reference: number): string {
+  return textTable(
+    ["optimizer", "ms a step", "of AdaFisher's", "epochs", ""],
+    plans.map(({ options, secondsPerStep }) => [
+      options.optimizer,
+      (1e3 * secondsPerStep!).toFixed(2),
+      (secondsPerStep! / reference).toFixed(2),
+      `${options.epochs}`,
+      "",
+    ]),
+  );
+}
