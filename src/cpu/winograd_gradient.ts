@@ -42,10 +42,10 @@ const PART = 64;
 const MOST_PARTS = 16;
 
 /**
- * Most squares of a chunk. A line of the cache takes four vectors of channels, one
- * after another for all squares: with more squares it is gone in between.
+ * Most places of a chunk's squares. A line of the cache takes four vectors of
+ * channels, one after another for all squares: with more it is gone in between.
  */
-const SQUARES = 32;
+const CHUNK = 576;
 
 /** Vectors of the image's channels in a tile. */
 const VECTORS = 2;
@@ -165,9 +165,10 @@ function planOf(scene: Scene, index: number): Plan {
   }
   const outs = members / range;
   const groups = operation.geometry.groups * outs;
+  const most = Math.floor(CHUNK / places);
   // A chunk is a band of a large sample, or several small samples.
   const bands = Math.ceil(
-    squares / Math.max(1, Math.floor(SQUARES / across)),
+    squares / Math.max(1, Math.floor(most / across)),
   );
   const band = Math.ceil(squares / bands);
   const total = batch * squares * across;
@@ -178,7 +179,7 @@ function planOf(scene: Scene, index: number): Plan {
   const samples = Math.max(
     1,
     Math.min(
-      Math.floor(SQUARES / (squares * across)),
+      Math.floor(most / (squares * across)),
       Math.ceil(batch / parts),
     ),
   );
