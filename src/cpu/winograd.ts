@@ -43,7 +43,7 @@
  */
 
 import type { FunctionBuilder } from "./assembler.ts";
-import { type Expression, f32, f32x4, type Local } from "./expression.ts";
+import { type Expression, f32x4, type Local } from "./expression.ts";
 
 /** Most transformed weights of a unit: 1 MiB, what a second cache holds. */
 export const MOST_WEIGHTS = 256 * 1024;
@@ -56,12 +56,8 @@ export interface Winograd {
   /** Rows and columns of positions in a square, and of the cells that they see. */
   readonly size: 2 | 4;
   readonly edge: 4 | 6;
-  /** G g G^T for one kernel. */
-  readonly weights: (
-    f: FunctionBuilder,
-    load: Load<"f32">,
-    store: Store<"f32">,
-  ) => void;
+  /** G g G^T for a vector of kernels. */
+  readonly weights: (f: FunctionBuilder) => Transform;
   /** B^T d B for a vector of squares of cells. */
   readonly cells: (f: FunctionBuilder) => Transform;
   /** A^T m A for a vector of squares of products. */
@@ -75,37 +71,33 @@ export interface Winograd {
 /** Places of a transformed square. */
 export const placesIn = ({ edge }: Winograd): number => edge ** 2;
 
-type Transform = (load: Load<"v128">, store: Store<"v128">) => void;
+type Transform = (load: Load, store: Store) => void;
 
 /** Gives the number at a row and a column. */
-type Load<T extends "f32" | "v128"> = (i: number, j: number) => Expression<T>;
+type Load = (i: number, j: number) => Expression<"v128">;
 
 /** Takes the number at a row and a column. */
-type Store<T extends "f32" | "v128"> = (
-  i: number,
-  j: number,
-  number: Expression<T>,
-) => void;
+type Store = (i: number, j: number, number: Expression<"v128">) => void;
 
 const range = (count: number): number[] =>
   Array.from({ length: count }, (_, i) => i);
 
 /** M x M^T, for a function that applies M to a column, and x of so many columns. */
-function bothSides<T extends "f32" | "v128">(
+function bothSides(
   f: FunctionBuilder,
-  apply: (column: readonly Local<T>[]) => Local<T>[],
+  apply: (column: readonly Local<"v128">[]) => Local<"v128">[],
   size: number,
-  load: Load<T>,
-): Local<T>[][] {
+  load: Load,
+): Local<"v128">[][] {
   const columns = range(size).map((j) =>
     apply(range(size).map((i) => f.let(load(i, j))))
   );
   return columns[0].map((_, i) => apply(columns.map((column) => column[i])));
 }
 
-function storeAll<T extends "f32" | "v128">(
-  rows: readonly (readonly Local<T>[])[],
-  store: Store<T>,
+function storeAll(
+  rows: readonly (readonly Local<"v128">[])[],
+  store: Store,
 ): void {
   rows.forEach((row, i) => row.forEach((number, j) => store(i, j, number)));
 }
@@ -126,14 +118,18 @@ type Apply = (column: readonly Local<"v128">[]) => Local<"v128">[];
 const WINOGRAD_2: Winograd = {
   size: 2,
   edge: 4,
-  weights: (f, load, store) => {
-    const apply = ([a, b, c]: readonly Local<"f32">[]) => {
-      const outer = f.let(f32.mul(f32.add(a, c), 0.5));
-      const inner = f.let(f32.mul(b, 0.5));
-      return [a, f.let(f32.add(outer, inner)), f.let(f32.sub(outer, inner)), c];
+  weights: both(3, (f) => {
+    const half = f.let(f32x4.splat(0.5));
+    return ([a, b, c]) => {
+      const outer = f.let(f32x4.mul(f32x4.add(a, c), half));
+      return [
+        a,
+        f.let(f32x4.madd(b, half, outer)),
+        f.let(f32x4.nmadd(b, half, outer)),
+        c,
+      ];
     };
-    storeAll(bothSides(f, apply, 3, load), store);
-  },
+  }),
   // Column by column: registers are few.
   cells: (f) => (load, store) => {
     const column = (j: number) => [0, 1, 2, 3].map((i) => f.let(load(i, j)));
@@ -182,25 +178,27 @@ const { SQRT2 } = Math;
 const WINOGRAD_4: Winograd = {
   size: 4,
   edge: 6,
-  weights: (f, load, store) => {
-    const apply = ([a, b, c]: readonly Local<"f32">[]) => {
-      const third = f.let(f32.mul(c, 1 / 3));
-      const pair = (
-        even: Expression<"f32">,
-        odd: number,
-      ): [Local<"f32">, Local<"f32">] => {
-        const [x, y] = [f.let(even), f.let(f32.mul(b, odd))];
-        return [f.let(f32.add(x, y)), f.let(f32.sub(x, y))];
-      };
+  weights: both(3, (f) => {
+    const [third, sixth, root] = constants(f, 1 / 3, 1 / 6, SQRT2 / 6);
+    return ([a, b, c]) => {
+      const [outer, inner] = [f32x4.mul(c, third), f32x4.mul(b, root)].map((
+        it,
+      ) => f.let(it));
+      const twice = f.let(f32x4.add(inner, inner));
+      const far = f.let(f32x4.madd(a, sixth, outer));
+      const near = f.let(
+        f32x4.nmadd(f32x4.add(a, a), third, f32x4.neg(outer)),
+      );
       return [
         a,
-        ...pair(f32.sub(f32.mul(a, -2 / 3), third), -SQRT2 / 3),
-        ...pair(f32.add(f32.mul(a, 1 / 6), third), SQRT2 / 6),
+        f.let(f32x4.sub(near, twice)),
+        f.let(f32x4.add(near, twice)),
+        f.let(f32x4.add(far, inner)),
+        f.let(f32x4.sub(far, inner)),
         c,
       ];
     };
-    storeAll(bothSides(f, apply, 3, load), store);
-  },
+  }),
   cells: both(6, (f) => {
     const [half, two, most, small, large] = constants(
       f,

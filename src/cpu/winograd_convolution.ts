@@ -14,14 +14,7 @@
 
 import { sizeOf } from "../tensor/value.ts";
 import type { FunctionBuilder } from "./assembler.ts";
-import {
-  type Expression,
-  f32,
-  i32,
-  i32x4,
-  type Local,
-  v128,
-} from "./expression.ts";
+import { type Expression, i32, i32x4, type Local, v128 } from "./expression.ts";
 import { copyBand, placeOn, placesOf } from "./image.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
 import { transpose } from "./pack.ts";
@@ -49,7 +42,7 @@ export function winogradKernels(
   const instruction = scene.instructions[index];
   const [image, weights] = instruction.operands.map((o) => scene.roots[o]);
   const plan = planOf(sliding);
-  const { groups, from, to, rows, blocks, bands, outs } = plan;
+  const { groups, from, rows, blocks, bands, outs } = plan;
   const transformed = scene.scratch();
   const key = JSON.stringify(plan);
   return [
@@ -61,7 +54,11 @@ export function winogradKernels(
       outputs: [{
         number: transformed,
         spec: {
-          shape: [groups, to, placesIn(winogradOf(plan)), from],
+          shape: [
+            groups,
+            placesIn(winogradOf(plan)),
+            weightsStride(plan) / FLOAT,
+          ],
           dtype: "float",
         },
       }],
@@ -81,20 +78,27 @@ export function winogradKernels(
   ];
 }
 
-/** Bytes of a tile's products. */
+/** Bytes from a place's products to the next's, and from its weights. */
+const productsStride = ({ rows, tiles }: Plan): number =>
+  tiles * rows.high * ROW + 64;
+const weightsStride = ({ from, to }: Plan): number => from * to * FLOAT + 64;
+
+/** Bytes of the products of a unit's tiles. */
 const productsSize = (plan: Plan): number =>
-  placesIn(winogradOf(plan)) * plan.rows.high * ROW;
+  placesIn(winogradOf(plan)) * productsStride(plan);
 
 /**
  * Units: tiles of channels, of all groups. The result is in the order in which it is
- * read: [tile, place, channel of the image, channel of the tile].
+ * read: [place, tile, channel of the image, channel of the tile]. Lanes are channels
+ * of the tile; it has at least four, and the last vector ends where it does.
  */
 function emitWeights(f: FunctionBuilder, plan: Plan): void {
-  const { from, to, rows, phases } = plan;
+  const { from, rows, phases } = plan;
   const winograd = winogradOf(plan);
   const [input, output, , first, last] = [0, 1, 2, 3, 4].map((i) =>
     f.parameter(i)
   );
+  const transform = winograd.weights(f);
   const least = leastOf(phases[0].cells);
   const offsetOf = (row: number, column: number): number =>
     phases[0].cells.find((cell) =>
@@ -117,32 +121,34 @@ function emitWeights(f: FunctionBuilder, plan: Plan): void {
     ));
     const target = f.let(i32.add(
       output,
-      i32.mul(
-        i32.add(i32.mul(group, to), row),
-        placesIn(winograd) * from * FLOAT,
+      i32.add(
+        i32.mul(group, placesIn(winograd) * weightsStride(plan)),
+        i32.mul(row, from * FLOAT),
       ),
     ));
     withRows(f, rows, tile, (height) => {
-      const [r, c] = [f.local("i32"), f.local("i32")];
-      f.loop(r, 0, height, 1, () => {
-        const weights = f.let(source);
-        const at = f.let(target);
-        f.loop(c, 0, from, 1, () => {
-          winograd.weights(
-            f,
-            (i, j) => f32.load(weights, offsetOf(i, j)),
+      const c = f.local("i32");
+      f.loop(c, 0, from, 1, () => {
+        for (const row of height > LANES ? [0, height - LANES] : [0]) {
+          const offset = (lane: number, i: number, j: number) =>
+            (row + lane) * plan.weightTo * FLOAT + offsetOf(i, j);
+          transform(
+            (i, j) =>
+              [1, 2, 3].reduce(
+                (vector, lane) =>
+                  v128.load32_lane(source, vector, lane, offset(lane, i, j)),
+                v128.load32_zero(source, offset(0, i, j)),
+              ),
             (i, j, number) =>
               f.store(
-                at,
+                target,
                 number,
-                (i * winograd.edge + j) * from * height * FLOAT,
+                (i * winograd.edge + j) * weightsStride(plan) + row * FLOAT,
               ),
           );
-          f.increase(weights, plan.weightFrom * FLOAT);
-          f.increase(at, height * FLOAT);
-        });
-        f.increase(source, plan.weightTo * FLOAT);
-        f.increase(target, FLOAT);
+        }
+        f.increase(source, plan.weightFrom * FLOAT);
+        f.increase(target, height * FLOAT);
       });
     });
   });
@@ -177,6 +183,17 @@ function emitConvolution(f: FunctionBuilder, plan: Plan): void {
     const lastTile = f.let(i32.add(firstTile, tiles));
     f.lower(lastTile, rows.tiles);
     const row = f.let(firstRow(f, rows, firstTile));
+    const end = f.let(i32.add(
+      products,
+      i32.mul(i32.sub(firstRow(f, rows, lastTile), row), ROW),
+    ));
+    const a = f.let(i32.add(
+      weights,
+      i32.add(
+        i32.mul(group, places * weightsStride(plan)),
+        i32.mul(row, from * FLOAT),
+      ),
+    ));
     const plane = f.let(i32.add(i32.mul(sample, groups), group));
     const imageBytes = from * sizeOf(image) * FLOAT;
     const begin = f.let(i32.add(x, i32.mul(plane, imageBytes)));
@@ -241,25 +258,12 @@ function emitConvolution(f: FunctionBuilder, plan: Plan): void {
         squares.map(({ seen }) => seen),
         transformed,
       );
-      const tile = f.local("i32");
-      const a = f.let(i32.add(
-        weights,
-        i32.mul(
-          i32.add(i32.mul(group, to), row),
-          places * from * FLOAT,
-        ),
-      ));
-      f.loop(tile, firstTile, lastTile, 1, () => {
-        withRows(f, rows, tile, (height) => {
-          multiplyPlaces(f, plan, height, a, transformed, products);
-          const [row, from] = [f.local("i32"), f.let(products)];
-          f.loop(row, 0, height, 1, () => {
-            squares.forEach((square, v) =>
-              storeSquares(f, plan, positions, height, from, v, square)
-            );
-            f.increase(from, ROW);
-          });
-        });
+      multiplyPlaces(f, plan, firstTile, lastTile, a, transformed, products);
+      const from = f.local("i32");
+      f.loop(from, products, end, ROW, () => {
+        squares.forEach((square, v) =>
+          storeSquares(f, plan, positions, from, v, square)
+        );
       });
     });
   });
@@ -300,40 +304,50 @@ function transformSquares(
   });
 }
 
-/** The products of a tile of channels at all places; `a` goes on to the next tile. */
+/** The products of tiles of channels at all places. */
 function multiplyPlaces(
   f: FunctionBuilder,
   plan: Plan,
-  height: number,
-  a: Local<"i32">,
+  firstTile: Local<"i32">,
+  lastTile: Local<"i32">,
+  weights: Local<"i32">,
   transformed: Local<"i32">,
   products: Local<"i32">,
 ): void {
-  const { from, stride } = plan;
-  const place = f.local("i32");
-  const b = f.let(transformed);
-  const to = f.let(products);
+  const { from, rows, stride } = plan;
+  const [place, tile] = [f.local("i32"), f.local("i32")];
+  const [atA, atB, target] = [weights, transformed, products].map((it) =>
+    f.let(it)
+  );
   f.loop(place, 0, placesIn(winogradOf(plan)), 1, () => {
-    const sums = sumsOf(f, height, VECTORS);
-    clear(f, sums);
-    const some = (count: number, aEnd?: Expression<"i32">) =>
-      multiply(f, sums, {
-        a,
-        aRow: FLOAT,
-        b: [b],
-        steps: Array.from(
-          { length: count },
-          (_, i) => ({ a: i * height * FLOAT, b: i * ROW }),
-        ),
-        aStep: count * height * FLOAT,
-        bStep: count * ROW,
-        aEnd,
+    const [a, to] = [f.let(atA), f.let(target)];
+    f.loop(tile, firstTile, lastTile, 1, () => {
+      const b = f.let(atB);
+      withRows(f, rows, tile, (height) => {
+        const sums = sumsOf(f, height, VECTORS);
+        clear(f, sums);
+        const some = (count: number, aEnd?: Expression<"i32">) =>
+          multiply(f, sums, {
+            a,
+            aRow: FLOAT,
+            b: [b],
+            steps: Array.from(
+              { length: count },
+              (_, i) => ({ a: i * height * FLOAT, b: i * ROW }),
+            ),
+            aStep: count * height * FLOAT,
+            bStep: count * ROW,
+            aEnd,
+          });
+        some(4, f.let(i32.add(a, Math.floor(from / 4) * 4 * height * FLOAT)));
+        if (from % 4 > 0) some(from % 4);
+        storeTile(f, sums, to, ROW, VECTORS * LANES);
+        f.increase(to, height * ROW);
       });
-    some(4, f.let(i32.add(a, Math.floor(from / 4) * 4 * height * FLOAT)));
-    if (from % 4 > 0) some(from % 4);
-    f.increase(b, stride - from * ROW);
-    storeTile(f, sums, to, ROW, VECTORS * LANES);
-    f.increase(to, height * ROW);
+    });
+    f.increase(atA, weightsStride(plan));
+    f.increase(atB, stride);
+    f.increase(target, productsStride(plan));
   });
 }
 
@@ -342,7 +356,6 @@ function storeSquares(
   f: FunctionBuilder,
   plan: Plan,
   positions: ReturnType<Winograd["positions"]>,
-  height: number,
   from: Local<"i32">,
   vector: number,
   square: Square,
@@ -354,7 +367,7 @@ function storeSquares(
     (i, j) =>
       v128.load(
         from,
-        (i * edge + j) * height * ROW + vector * LANES * FLOAT,
+        (i * edge + j) * productsStride(plan) + vector * LANES * FLOAT,
       ),
     (i, _, number) => rows[i].push(f.let(number)),
   );
