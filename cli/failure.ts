@@ -24,10 +24,15 @@ export async function outside<T>(work: () => T | Promise<T>): Promise<T> {
   }
 }
 
+/** Ctrl-C, and what other programs end this one with; Windows has the first alone. */
+const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT"]
+  : ["SIGINT", "SIGTERM"];
+
 /**
- * Does what Ctrl-C asks to stop: the first aborts the signal, a second ends the
- * process. A {@linkcode Failure} is written, and gives exit status 1, or 130 after
- * Ctrl-C.
+ * Does what Ctrl-C or SIGTERM asks to stop: the first aborts the signal, a second ends
+ * the process. A {@linkcode Failure} is written, and gives exit status 1, or 130 after
+ * one of them.
  *
  * @param work What is done; returns the exit status.
  * @returns The exit status.
@@ -40,7 +45,7 @@ export async function interruptible(
     if (interrupt.signal.aborted) Deno.exit(130);
     interrupt.abort(new Failure("Interrupted"));
   };
-  Deno.addSignalListener("SIGINT", listener);
+  for (const name of SIGNALS) Deno.addSignalListener(name, listener);
   try {
     return await work(interrupt.signal);
   } catch (error) {
@@ -52,7 +57,7 @@ export async function interruptible(
     console.error(error.message);
     return 1;
   } finally {
-    Deno.removeSignalListener("SIGINT", listener);
+    for (const name of SIGNALS) Deno.removeSignalListener(name, listener);
   }
 }
 
