@@ -1,24 +1,36 @@
 /**
- * What linear algebra on the host costs, at two sizes: `deno run bench/linalg.ts`.
+ * What linear algebra on the host costs: `deno run bench/linalg.ts [sizes] [names]`,
+ * everything at 128 and 256 by default.
  *
- * Each line has the best of three runs, and the growth from one size to the next
- * as a power of n: 3 is what counting operations says.
+ * Times are processor time, which what else runs on the machine hardly changes. Each
+ * line has the best of three turns at each size, the growth from the first size to the
+ * last as a power of n (3 is what counting operations says), and at the last size how
+ * many times as long ml-matrix takes in turn: the median ratio. Its eigenvalues come
+ * with eigenvectors always.
  *
  * @module
  */
 
+import process from "node:process";
+// deno-lint-ignore no-import-prefix -- a dependency of the benchmark alone
+import { EigenvalueDecomposition, Matrix } from "npm:ml-matrix@6.15.1";
 import {
   cholesky,
   choleskyInverse,
+  fft2,
+  generalEigenvalues,
   inverseRoot,
   multiply,
   newtonInverseRoot,
   symmetricEigen,
+  symmetricEigenvalues,
   transposed,
 } from "../src/linalg/mod.ts";
 import { randomNormal, type Value, value } from "../src/tensor/mod.ts";
 
-const sizes = [128, 256];
+const given = Deno.args.map(Number).filter((size) => size > 0);
+const sizes = given.length > 0 ? given : [128, 256];
+const names = Deno.args.filter((name) => Number.isNaN(Number(name)));
 
 /** A covariance of 2 n samples. */
 function covariance(n: number): Value {
@@ -26,38 +38,105 @@ function covariance(n: number): Value {
   return multiply(transposed(rows), rows);
 }
 
-const tasks: Record<string, (matrix: Value) => unknown> = {
-  "multiply": (matrix) => multiply(matrix, matrix),
-  "symmetricEigen": symmetricEigen,
-  "cholesky + choleskyInverse": (matrix) => {
-    const found = cholesky(matrix);
-    return found.positiveDefinite && choleskyInverse(found.lower);
-  },
-  "inverseRoot, p = 4": (matrix) => inverseRoot(matrix, 4),
-  "newtonInverseRoot, p = 4": (matrix) => newtonInverseRoot(matrix, 4),
-};
+/** Not symmetric: random numbers. */
+const noise = (n: number): Value =>
+  value(randomNormal([2, n], 1, n * n), [n, n]);
 
-/** Milliseconds, the best of three after one to warm up. */
-function time(task: () => unknown): number {
-  task();
-  const times = [1, 2, 3].map(() => {
-    const start = performance.now();
-    task();
-    return performance.now() - start;
-  });
-  return Math.min(...times);
+/** What is measured, of which matrix, and the peer's way to it where it has one. */
+interface Task {
+  readonly name: string;
+  readonly matrix: (n: number) => Value;
+  readonly ours: (matrix: Value) => unknown;
+  readonly peer?: (matrix: Matrix) => unknown;
 }
 
-for (const [name, task] of Object.entries(tasks)) {
-  const times = sizes.map((n) => {
-    const matrix = covariance(n);
-    return time(() => task(matrix));
-  });
-  const growth = Math.log(times[1] / times[0]) /
-    Math.log(sizes[1] / sizes[0]);
+const symmetricPeer = (matrix: Matrix) =>
+  new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
+
+const tasks: readonly Task[] = [
+  {
+    name: "multiply",
+    matrix: covariance,
+    ours: (matrix) => multiply(matrix, matrix),
+    peer: (matrix) => matrix.mmul(matrix),
+  },
+  {
+    name: "symmetricEigen",
+    matrix: covariance,
+    ours: symmetricEigen,
+    peer: symmetricPeer,
+  },
+  {
+    name: "symmetricEigenvalues",
+    matrix: covariance,
+    ours: symmetricEigenvalues,
+    peer: symmetricPeer,
+  },
+  {
+    name: "generalEigenvalues",
+    matrix: noise,
+    ours: generalEigenvalues,
+    peer: (matrix) => new EigenvalueDecomposition(matrix),
+  },
+  { name: "fft2", matrix: noise, ours: fft2 },
+  {
+    name: "cholesky + choleskyInverse",
+    matrix: covariance,
+    ours: (matrix) => {
+      const found = cholesky(matrix);
+      return found.positiveDefinite && choleskyInverse(found.lower);
+    },
+  },
+  {
+    name: "inverseRoot, p = 4",
+    matrix: covariance,
+    ours: (matrix) => inverseRoot(matrix, 4),
+  },
+  {
+    name: "newtonInverseRoot, p = 4",
+    matrix: covariance,
+    ours: (matrix) => newtonInverseRoot(matrix, 4),
+  },
+];
+
+/** Milliseconds of processor time; short tasks again until they are a tenth second. */
+function time(task: () => unknown): number {
+  const start = process.cpuUsage();
+  for (let runs = 1;; runs++) {
+    task();
+    const { user, system } = process.cpuUsage(start);
+    if (user + system >= 1e5) return (user + system) / 1e3 / runs;
+  }
+}
+
+for (const { name, matrix, ours, peer } of tasks) {
+  if (names.length > 0 && !names.includes(name)) continue;
+  const times: number[] = [];
+  let ratio = "";
+  for (const n of sizes) {
+    const input = matrix(n);
+    const theirs = Matrix.from1DArray(n, n, input.data);
+    ours(input); // to warm up
+    const compared = peer !== undefined && n === sizes.at(-1);
+    const turns = [1, 2, 3].map(() => {
+      const mine = time(() => ours(input));
+      return { mine, other: compared ? time(() => peer(theirs)) / mine : 0 };
+    });
+    times.push(Math.min(...turns.map(({ mine }) => mine)));
+    if (compared) {
+      const [, median] = turns.map(({ other }) => other).sort((a, b) => a - b);
+      ratio = `, ml-matrix: ${median.toFixed(1)} times as long`;
+    }
+  }
+  const growth = sizes.length > 1
+    ? `, n^${
+      (Math.log(times.at(-1)! / times[0]) / Math.log(sizes.at(-1)! / sizes[0]))
+        .toFixed(1)
+    }`
+    : "";
   console.log(
     `${name.padEnd(28)}${
       times.map((ms, i) => `n = ${sizes[i]}: ${ms.toFixed(1)} ms`).join(", ")
-    }, n^${growth.toFixed(1)}`,
+    }${growth}${ratio}`,
   );
 }

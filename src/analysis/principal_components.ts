@@ -5,7 +5,7 @@
  */
 
 import { type Dataset, dataset } from "../data/mod.ts";
-import { symmetricEigen } from "../linalg/mod.ts";
+import { pca } from "../linalg/mod.ts";
 import { value } from "../tensor/value.ts";
 
 /** Components, and how much of the data they hold. */
@@ -50,65 +50,19 @@ export function principalComponents(
       `Cannot take principal components of ${examples.name}: vectors have from 1 to as many as they have features, got ${count} of shape [${examples.shape}]`,
     );
   }
-  const rows = Array.from({ length: examples.count }, (_, i) =>
-    Array.from(
-      examples.inputs.subarray(features * i, features * (i + 1)),
-    ));
-  const mean = (term: (row: readonly number[]) => number): number =>
-    rows.reduce((sum, row) => sum + term(row), 0) / rows.length;
-  const centre = Array.from(
-    { length: features },
-    (_, a) => mean((row) => row[a]),
-  );
-  const covariance = Array.from(
-    { length: features * features },
-    (_, entry) => {
-      const a = Math.floor(entry / features), b = entry % features;
-      return mean((row) => (row[a] - centre[a]) * (row[b] - centre[b]));
-    },
-  );
-  const { values, vectors } = symmetricEigen(
-    value(covariance, [features, features]),
-  );
-  const whole = sumOf(values.data);
-  if (!(whole > 0)) {
-    throw new RangeError(
-      `Cannot take principal components of ${examples.name}: none of its ${features} features varies`,
-    );
-  }
-  const largest = Array.from({ length: count }, (_, k) => features - 1 - k);
-  const axes = largest.map((column) => {
-    const axis = Array.from(
-      { length: features },
-      (_, a) => vectors.data[a * features + column],
-    );
-    const top = axis.reduce((a, b) => Math.abs(b) > Math.abs(a) ? b : a);
-    return axis.map((entry) => entry * Math.sign(top));
-  });
-  const variances = largest.map((column) => values.data[column]);
+  const rows = value(Float64Array.from(examples.inputs), [
+    examples.count,
+    features,
+  ]);
+  const { scores, variances, share } = pca(rows, count);
   return {
     examples: dataset({
       ...examples,
       name: `${examples.name}, ${count} principal components`,
       shape: [count],
-      inputs: Float32Array.from(
-        rows.flatMap((row) =>
-          axes.map((axis) =>
-            axis.reduce(
-              (sum, entry, a) => sum + entry * (row[a] - centre[a]),
-              0,
-            )
-          )
-        ),
-      ),
+      inputs: Float32Array.from(scores.data),
     }),
-    variances,
-    share: sumOf(variances) / whole,
+    variances: [...variances.data],
+    share,
   };
-}
-
-function sumOf(numbers: Iterable<number>): number {
-  let sum = 0;
-  for (const number of numbers) sum += number;
-  return sum;
 }

@@ -44,6 +44,23 @@ export function squareCopy(
   return { n, data };
 }
 
+/** The largest absolute value; 0 of nothing. */
+export function largest(numbers: Numbers): number {
+  let most = 0;
+  for (let i = 0; i < numbers.length; i++) {
+    most = Math.max(most, Math.abs(numbers[i]));
+  }
+  return most;
+}
+
+/** A power of two that a number of at least 0 can be divided by; 1 for 0. */
+export function powerOfTwoNear(x: number): number {
+  if (x === 0) return 1;
+  // 2^1024 is not finite, and a subnormal scale would round.
+  const exponent = Math.floor(Math.log2(x));
+  return 2 ** Math.min(1023, Math.max(-1022, exponent));
+}
+
 /**
  * The identity matrix.
  *

@@ -1,6 +1,7 @@
 /**
  * Dense linear algebra in float64 on the host, as pure functions over values:
- * eigenvalues of symmetric matrices, Cholesky factors, inverse roots; and smooth
+ * eigenvalues of symmetric and of any real matrices, Cholesky factors, inverse roots,
+ * two-dimensional Fourier transforms, principal components, statistics; and smooth
  * surfaces through scattered points. What may fail to converge says so in its result,
  * and does not throw.
  *
@@ -23,13 +24,17 @@
 export * from "./cholesky.ts";
 export * from "./clough_tocher.ts";
 export * from "./delaunay.ts";
+export { type ComplexMatrix, fft2, inverseFft2 } from "./fft2.ts";
+export * from "./general_eigen.ts";
 export {
   type InverseRoot,
   inverseRoot,
   type InverseRootOptions,
 } from "./inverse_root.ts";
-export { identity, multiply, transposed } from "./matrix.ts";
+export { identity, multiply, type Numbers, transposed } from "./matrix.ts";
 export * from "./newton_root.ts";
+export * from "./pca.ts";
 export * from "./power_iteration.ts";
+export * from "./statistics.ts";
 export * from "./symmetric_eigen.ts";
 export type { Data, DType, Shape, Value } from "../tensor/value.ts";

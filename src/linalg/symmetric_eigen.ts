@@ -3,14 +3,16 @@
  * a tridiagonal matrix, then implicit QL steps (Golub and Van Loan, "Matrix
  * Computations", 8.3; Parlett, "The Symmetric Eigenvalue Problem", 8).
  *
- * Both cost O(n^3), about 4/3 n^3 for the reflections, as much for multiplying
- * them out, and 3 n^3 for the rotations.
+ * The reflections cost 4/3 n^3 operations and are nearly all that eigenvalues alone
+ * cost, for the QL steps then are O(n^2). With eigenvectors, multiplying the
+ * reflections out costs as much again, and the rotations 3 n^3.
  *
  * @module
  */
 
 import { type Value, value } from "../tensor/value.ts";
-import { squareCopy } from "./matrix.ts";
+import { largest, powerOfTwoNear, squareCopy } from "./matrix.ts";
+import { reflectionRows, tridiagonalize } from "./tridiagonal.ts";
 
 /** What {@linkcode symmetricEigen} finds: M = V diag(values) V^T. */
 export interface SymmetricEigen {
@@ -48,12 +50,10 @@ const MOST_STEPS = 60;
  * @throws {TypeError} If it is not float.
  */
 export function symmetricEigen(matrix: Value): SymmetricEigen {
-  const { n, data } = squareCopy("find eigenvalues", matrix);
-  // Powers of two scale without rounding; the squares below stay in range.
-  const scale = powerOfTwoNear(largest(data));
-  for (let i = 0; i < data.length; i++) data[i] /= scale;
-  const { diagonal, offDiagonal, rows } = tridiagonalize(data, n);
-  const steps = implicitQl(diagonal, offDiagonal, rows, n);
+  const { n, data, scale } = scaledCopy(matrix);
+  const { diagonal, offDiagonal, reflections } = tridiagonalize(data, n, true);
+  const rows = reflectionRows(reflections, n);
+  const steps = implicitQl(diagonal, offDiagonal, n, rows);
   const order = [...diagonal.keys()]
     .sort((i, j) => diagonal[i] - diagonal[j]);
   const vectors = new Float64Array(n * n);
@@ -68,93 +68,58 @@ export function symmetricEigen(matrix: Value): SymmetricEigen {
   };
 }
 
-function largest(data: Float64Array): number {
-  let most = 0;
-  for (const entry of data) most = Math.max(most, Math.abs(entry));
-  return most;
-}
-
-function powerOfTwoNear(x: number): number {
-  if (x === 0) return 1;
-  // 2^1024 is not finite, and a subnormal scale would round.
-  const exponent = Math.floor(Math.log2(x));
-  return 2 ** Math.min(1023, Math.max(-1022, exponent));
+/** What {@linkcode symmetricEigenvalues} finds. */
+export interface SymmetricEigenvalues {
+  /** Eigenvalues, ascending: [n]. */
+  readonly values: Value;
+  /** False if an eigenvalue needed more than 60 QL steps: then they are not right. */
+  readonly converged: boolean;
+  /** QL steps that were taken. */
+  readonly iterations: number;
 }
 
 /**
- * Q^T A Q = T, tridiagonal, by n - 2 reflections 1 - b v v^T.
+ * All eigenvalues of a symmetric matrix, without its eigenvectors: a quarter of the
+ * work of {@linkcode symmetricEigen}, or less, and the memory of one copy. Only the
+ * lower triangle is looked at.
  *
- * @param a The lower triangle of A, row-major; overwritten.
- * @returns The diagonal of T, what stands left of it (entry i in row i; entry 0
- * is 0), and the rows of Q^T.
+ * @example A matrix of ones has rank 1
+ * ```ts
+ * import { symmetricEigenvalues } from "@adafisher/adafisher/linalg";
+ * import { value } from "@adafisher/adafisher/tensor";
+ * import { assert, assertAlmostEquals } from "@std/assert";
+ *
+ * const ones = value(new Float64Array(9).fill(1), [3, 3]);
+ * const { values, converged } = symmetricEigenvalues(ones);
+ * assert(converged);
+ * assertAlmostEquals(values.data[1], 0);
+ * assertAlmostEquals(values.data[2], 3);
+ * ```
+ *
+ * @param matrix [n, n]; n may be 0.
+ * @returns Eigenvalues, and whether they converged.
+ * @throws {RangeError} If the matrix is not square, or an entry is not finite.
+ * @throws {TypeError} If it is not float.
  */
-function tridiagonalize(a: Float64Array, n: number): {
-  diagonal: Float64Array;
-  offDiagonal: Float64Array;
-  rows: Float64Array;
-} {
-  const diagonal = new Float64Array(n), offDiagonal = new Float64Array(n);
-  const reflections: { v: Float64Array; b: number }[] = [];
-  const w = new Float64Array(n);
-  for (let k = 0; k < n - 2; k++) {
-    // v: what becomes of column k below the diagonal, as a vector of length n.
-    const v = new Float64Array(n);
-    for (let i = k + 1; i < n; i++) v[i] = a[i * n + k];
-    diagonal[k] = a[k * n + k];
-    const head = v[k + 1];
-    let rest = 0;
-    for (let i = k + 2; i < n; i++) rest += v[i] * v[i];
-    if (rest === 0) {
-      // The column is done as it is.
-      offDiagonal[k + 1] = head;
-      reflections.push({ v, b: 0 });
-      continue;
-    }
-    const length = Math.sqrt(head * head + rest);
-    const image = head > 0 ? -length : length;
-    offDiagonal[k + 1] = image;
-    v[k + 1] = head - image;
-    const b = 2 / (rest + v[k + 1] * v[k + 1]);
-    // w = b A v - (b^2 / 2) (v^T A v) v, so that A <- A - v w^T - w v^T.
-    w.fill(0);
-    for (let i = k + 1; i < n; i++) {
-      const row = i * n, vi = v[i];
-      let total = a[row + i] * vi;
-      for (let j = k + 1; j < i; j++) {
-        total += a[row + j] * v[j];
-        w[j] += a[row + j] * vi;
-      }
-      w[i] += total;
-    }
-    let inner = 0;
-    for (let i = k + 1; i < n; i++) inner += v[i] * w[i];
-    const half = b * b * inner / 2;
-    for (let i = k + 1; i < n; i++) w[i] = b * w[i] - half * v[i];
-    for (let i = k + 1; i < n; i++) {
-      const row = i * n, vi = v[i], wi = w[i];
-      for (let j = k + 1; j <= i; j++) a[row + j] -= vi * w[j] + wi * v[j];
-    }
-    reflections.push({ v, b });
-  }
-  for (let k = Math.max(0, n - 2); k < n; k++) {
-    diagonal[k] = a[k * n + k];
-    if (k > 0 && k === n - 1) offDiagonal[k] = a[k * n + k - 1];
-  }
-  // Q^T = H_(n-3) ... H_1 H_0, from the right: each touches columns above k alone.
-  const rows = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) rows[i * n + i] = 1;
-  for (let k = reflections.length - 1; k >= 0; k--) {
-    const { v, b } = reflections[k];
-    if (b === 0) continue;
-    for (let i = k + 1; i < n; i++) {
-      const row = i * n;
-      let dot = 0;
-      for (let j = k + 1; j < n; j++) dot += rows[row + j] * v[j];
-      dot *= b;
-      for (let j = k + 1; j < n; j++) rows[row + j] -= dot * v[j];
-    }
-  }
-  return { diagonal, offDiagonal, rows };
+export function symmetricEigenvalues(matrix: Value): SymmetricEigenvalues {
+  const { n, data, scale } = scaledCopy(matrix);
+  const { diagonal, offDiagonal } = tridiagonalize(data, n, false);
+  const steps = implicitQl(diagonal, offDiagonal, n);
+  return {
+    values: value(diagonal.sort().map((entry) => entry * scale)),
+    converged: steps !== undefined,
+    iterations: steps ?? MOST_STEPS * n,
+  };
+}
+
+/** A copy over a power of two: it scales without rounding, and squares stay in range. */
+function scaledCopy(
+  matrix: Value,
+): { readonly n: number; readonly data: Float64Array; readonly scale: number } {
+  const { n, data } = squareCopy("find eigenvalues", matrix);
+  const scale = powerOfTwoNear(largest(data));
+  for (let i = 0; i < data.length; i++) data[i] /= scale;
+  return { n, data, scale };
 }
 
 /**
@@ -162,14 +127,14 @@ function tridiagonalize(a: Float64Array, n: number): {
  *
  * @param d The diagonal; becomes the eigenvalues.
  * @param e Entry i stands left of the diagonal in row i; overwritten.
- * @param rows The rows of Q^T; row j becomes the eigenvector of d[j].
+ * @param rows The rows of Q^T, if wanted; row j becomes the eigenvector of d[j].
  * @returns Number of steps; none if an eigenvalue needed too many.
  */
 function implicitQl(
   d: Float64Array,
   e: Float64Array,
-  rows: Float64Array,
   n: number,
+  rows?: Float64Array,
 ): number | undefined {
   e.copyWithin(0, 1); // now entry i stands between rows i and i + 1
   if (n > 0) e[n - 1] = 0;
@@ -211,6 +176,7 @@ function implicitQl(
         moved = sine * t;
         d[i + 1] = rest + moved;
         x = cosine * t - b;
+        if (rows === undefined) continue;
         const upper = i * n, lower = upper + n;
         for (let k = 0; k < n; k++) {
           const p = rows[upper + k], q = rows[lower + k];

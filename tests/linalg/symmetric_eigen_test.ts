@@ -3,6 +3,7 @@ import {
   identity,
   multiply,
   symmetricEigen,
+  symmetricEigenvalues,
   transposed,
 } from "../../src/linalg/mod.ts";
 import { intValue, type Value, value } from "../../src/tensor/mod.ts";
@@ -116,5 +117,51 @@ Deno.test("symmetricEigen() refuses what it cannot do, naming shape and value", 
     () => symmetricEigen(intValue([1], [1, 1])),
     TypeError,
     "the matrix must be float, got int",
+  );
+});
+
+for (const [title, matrix] of Object.entries(matrices)) {
+  Deno.test(`symmetricEigenvalues() of ${title} are those of symmetricEigen()`, () => {
+    const { values, converged } = symmetricEigenvalues(matrix);
+    assert(converged);
+    // The same operations on the same numbers, only without the vectors.
+    assertEquals(values.data, symmetricEigen(matrix).values.data);
+  });
+}
+
+Deno.test("symmetricEigenvalues() finds repeated eigenvalues as they were made", () => {
+  const made = [
+    ...Array(30).fill(-3),
+    ...Array(31).fill(0),
+    ...Array(40).fill(5),
+  ];
+  const matrix = withEigenvalues(made, 4);
+  const { values } = symmetricEigenvalues(matrix);
+  const far = made.map((x, i) => Math.abs(values.data[i] - x));
+  assert(Math.max(...far) <= 1e-12 * norm(matrix), `${Math.max(...far)}`);
+});
+
+Deno.test("symmetricEigenvalues() has the trace and the norm of Hilbert's matrix", () => {
+  for (const n of [3, 12, 50]) {
+    const matrix = hilbert(n);
+    const values = [...symmetricEigenvalues(matrix).values.data];
+    const sum = (list: number[]) => list.reduce((a, b) => a + b, 0);
+    const trace = sum(Array.from({ length: n }, (_, i) => 1 / (2 * i + 1)));
+    assert(Math.abs(sum(values) - trace) <= 1e-12 * norm(matrix));
+    const squares = sum(values.map((x) => x * x));
+    assert(Math.abs(Math.sqrt(squares) - norm(matrix)) <= 1e-12 * norm(matrix));
+  }
+});
+
+Deno.test("symmetricEigenvalues() refuses what it cannot do, naming shape and value", () => {
+  assertThrows(
+    () => symmetricEigenvalues(value([1, 2], [2, 1])),
+    RangeError,
+    "Cannot find eigenvalues: the matrix must be square, got [2, 1]",
+  );
+  assertThrows(
+    () => symmetricEigenvalues(value([1, 2, 3, Infinity], [2, 2])),
+    RangeError,
+    "got Infinity at [1, 1]",
   );
 });
