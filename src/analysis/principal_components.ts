@@ -50,7 +50,13 @@ export function principalComponents(
       `Cannot take principal components of ${examples.name}: vectors have from 1 to as many as they have features, got ${count} of shape [${examples.shape}]`,
     );
   }
-  const rows = value(Float64Array.from(examples.inputs), [
+  const { inputs } = examples;
+  if (inputs.every((entry, i) => entry === inputs[i % features])) {
+    throw new RangeError(
+      `Cannot take principal components of ${examples.name}: none of its ${features} features varies`,
+    );
+  }
+  const rows = value(Float64Array.from(inputs), [
     examples.count,
     features,
   ]);
