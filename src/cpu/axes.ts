@@ -168,10 +168,17 @@ export function vectorAxis(axes: readonly Term[]): Term | undefined {
     : axes.findLast(({ extent }) => extent >= 8) ?? last;
 }
 
-/** How many vectors to compute at a time: fewer, the more values each has. */
-export function copiesFor(nest: Nest, extent: number): number {
+/**
+ * How many vectors to compute at a time: fewer, the more values each has, and the
+ * more sums it is added to, which all want registers.
+ */
+export function copiesFor(nest: Nest, extent: number, sums = 1): number {
   const values = nest.wideCount();
-  const most = values <= 10 ? 4 : values <= 24 ? 2 : 1;
+  const most = values <= 10 && sums <= 8 / 4
+    ? 4
+    : values <= 24 && sums <= 8 / 2
+    ? 2
+    : 1;
   let copies = 1;
   while (copies < most && copies * 8 <= extent) copies *= 2;
   return copies;

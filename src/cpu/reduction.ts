@@ -235,7 +235,7 @@ export function reductionKernel(
       const behind = values.inputs.length + outputs.length;
       const first = f.parameter(behind + 1), last = f.parameter(behind + 2);
       nest.enter(0);
-      const copies = copiesFor(nest, vector.extent);
+      const copies = copiesFor(nest, vector.extent, results.length);
       units.emit(nest, first, last, (from, to) => {
         const range = rangeIn(f, nest, part);
         if (along) reduceAlong(nest, nestSource, source, inner, copies, range);
