@@ -105,7 +105,7 @@ function planOf(sliding: Sliding): Plan {
   const cells = phases.flatMap((phase) => phase.cells);
   const mostRows = Math.max(...phases.map((phase) => phase.rows));
   const mostColumns = Math.max(...phases.map((phase) => phase.columns));
-  const rows = cutRows(to);
+  const rows = cutRows(to, "apart");
   const offsets = (side: "row" | "column") =>
     cells.length > 0 ? cells.map((cell) => cell[side]) : [0];
   const columns = axisOf(

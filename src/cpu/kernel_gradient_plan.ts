@@ -109,7 +109,7 @@ export function gradientPlan(scene: Scene, index: number): GradientPlan {
     ? depth
     : Math.min(depth, Math.max(1, Math.floor(BAND / (samples * plane))));
   const chunks = Math.ceil(batch / samples) * Math.ceil(positions[0] / band);
-  const tiles = cutRows(members);
+  const tiles = cutRows(members, "apart");
   const parts = Math.max(
     1,
     Math.min(chunks, MOST_PARTS, Math.floor(batch * all / PART)),

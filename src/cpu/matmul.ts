@@ -37,7 +37,7 @@ import {
 const BLOCK = 1024;
 
 /** Columns of B from which on packing A pays, even if its rows lie along K. */
-const WIDE = 513;
+const WIDE = 48;
 
 /** Tiles of rows that are packed and multiplied together. */
 const TILES_AT_ONCE = 16;
@@ -73,7 +73,8 @@ export function matmulKernels(scene: Scene, index: number): Kernel[] {
   const product = productOf(scene, index);
   const { name, batch, m, n, k, a, b } = product;
   const matrices = sizeOf(batch);
-  const rows = cutRows(m);
+  const packA = a.depth !== 1 || n >= WIDE;
+  const rows = cutRows(m, packA ? "sideBySide" : "apart");
   const width = vectorsFor(rows.high) * LANES;
   const strips = Math.ceil(n / width);
   const parts = partsOf(matrices * rows.tiles * strips, k);
@@ -92,7 +93,7 @@ export function matmulKernels(scene: Scene, index: number): Kernel[] {
     strips,
     groups,
     parts,
-    packA: a.depth !== 1 || n >= WIDE,
+    packA,
     packedStrides: stridesOf(packedBatch).map((s, i) =>
       b.batch[i] === 0 ? 0 : s * strips
     ),

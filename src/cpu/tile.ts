@@ -2,11 +2,16 @@
  * The heart of all products: a tile of a matrix product, kept in registers while
  * it runs along the sum.
  *
- * Rows of the tile are rows of A, whose numbers are loaded one by one into all
- * lanes; its columns are vectors of four numbers of B. There are 15 registers to
- * be had: 6 x 2 vectors of sums, 2 of B and 1 of A fill them. Every sum is a
- * chain of multiply-adds in the order of the steps, whatever the tile's size, so
- * the bits of a result do not depend on how the work is cut.
+ * Rows of the tile are rows of A, whose numbers come one by one into all lanes; its
+ * columns are vectors of four numbers of B. There are 15 registers to be had. Where
+ * the rows' numbers lie apart, each is loaded: 6 x 2 vectors of sums, 2 of B and 1 of
+ * A fill the registers. Where they lie side by side, four are loaded at once and
+ * spread from there: 5 x 2 vectors of sums, for one register more is taken. That is
+ * faster, since a load costs three instructions more than itself where the engine
+ * looks at each address.
+ *
+ * Every sum is a chain of multiply-adds in the order of the steps, whatever the
+ * tile's size, so the bits of a result do not depend on how the work is cut.
  *
  * @module
  */
@@ -28,8 +33,11 @@ export const LANES = 4;
 /** Bytes of a float. */
 export const FLOAT = 4;
 
-/** Most rows of a tile. */
-const MOST_ROWS = 6;
+/** Vectors that registers hold. */
+const REGISTERS = 15;
+
+/** Most rows of a tile whose rows' numbers lie apart, and of one where side by side. */
+const MOST_ROWS = { apart: 6, sideBySide: 5 } as const;
 
 /** How rows are cut into tiles: as even as possible, so that no tile is lean. */
 export interface Rows {
@@ -41,9 +49,9 @@ export interface Rows {
   readonly highTiles: number;
 }
 
-/** Cuts rows into tiles. */
-export function cutRows(rows: number): Rows {
-  const tiles = Math.ceil(rows / MOST_ROWS);
+/** Cuts rows into tiles; their numbers lie apart or side by side. */
+export function cutRows(rows: number, lie: keyof typeof MOST_ROWS): Rows {
+  const tiles = Math.ceil(rows / MOST_ROWS[lie]);
   const high = Math.ceil(rows / tiles);
   return { tiles, high, highTiles: rows - (high - 1) * tiles };
 }
@@ -130,8 +138,11 @@ export function multiply(
 ): void {
   const { a, aRow, b, steps, aStep, bStep, aEnd } = factors;
   const vectors = sums[0].length;
-  const loadA = (row: number, step: Step) =>
-    v128.load32_splat(a, row * aRow + step.a);
+  const rows = sums.length;
+  const kept = rows * vectors + Math.min(rows, vectors) + 2;
+  const loadA = aRow === FLOAT && kept <= REGISTERS
+    ? splatsOf(f, a)
+    : (row: number, step: Step) => v128.load32_splat(a, row * aRow + step.a);
   const loadB = (vector: number, step: Step) =>
     b.length === 1
       ? v128.load(b[0], vector * LANES * FLOAT + step.b)
@@ -144,7 +155,7 @@ export function multiply(
   const round = () => {
     for (const step of steps) {
       // The fewer are kept in registers, the others come one by one.
-      if (sums.length >= vectors) {
+      if (rows >= vectors) {
         const bs = sums[0].map((_, v) => f.let(loadB(v, step)));
         sums.forEach((row, r) => {
           const x = f.let(loadA(r, step));
@@ -164,6 +175,24 @@ export function multiply(
     round();
     f.increase(a, aStep);
   } else f.loop(a, a, aEnd, aStep, round);
+}
+
+/** Splats of numbers that lie side by side: a vector is loaded where one ends. */
+function splatsOf(
+  f: FunctionBuilder,
+  a: Local<"i32">,
+): (row: number, step: Step) => Expression<"v128"> {
+  let first = -LANES;
+  let four: Local<"v128">;
+  return (row, step) => {
+    const place = row + step.a / FLOAT;
+    if (place < first || place >= first + LANES) {
+      first = place;
+      four = f.let(v128.load(a, place * FLOAT));
+    }
+    const lane = place - first;
+    return i32x4.shuffle(four, four, [lane, lane, lane, lane]);
+  };
 }
 
 /** The sum of the lanes of each of four vectors. */

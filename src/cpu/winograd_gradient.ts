@@ -205,7 +205,7 @@ function planOf(scene: Scene, index: number): Plan {
     outs,
     x: side(image, depth, padding, size + 2),
     dy: side(slopes, range, [0, 0], size),
-    rows: cutRows(range),
+    rows: cutRows(range, "sideBySide"),
     squares,
     across,
     samples,

@@ -123,7 +123,7 @@ export function planOf(sliding: Sliding): Plan {
   // Samples of one vector are taken together, so that none is computed twice.
   const samples = Math.min(batch, Math.ceil(VECTORS / (lines * across)));
   const blocks = Math.ceil(batch / samples);
-  const rows = cutRows(to);
+  const rows = cutRows(to, "sideBySide");
   const most = Math.floor(MOST_WEIGHTS / (edge ** 2 * from * rows.high));
   const outs = Math.max(
     Math.ceil(rows.tiles / Math.max(1, most)),

@@ -30,6 +30,16 @@ Deno.test("matmulKernels give the reference's numbers for all shapes", async () 
   }
 });
 
+Deno.test("matmulKernels give the reference's numbers where both operands are packed", async () => {
+  for (const m of [1, 2, 3, 4, 5, 6, 7, 10, 11, 19]) {
+    for (const n of [48, 53, 64]) {
+      for (const k of [1, 2, 3, 4, 5, 9]) {
+        await assertExact(matmul(integers([m, k]), integers([k, n], 2)));
+      }
+    }
+  }
+});
+
 Deno.test("matmulKernels read transposed and broadcast operands", async () => {
   for (const [m, n, k] of [[7, 5, 6], [13, 17, 9], [1, 30, 4], [30, 1, 11]]) {
     const [a, b] = [integers([m, k]), integers([k, n], 2)];
@@ -72,7 +82,13 @@ Deno.test("matmulKernels resume sums after a block of K, and join parts of K", a
 });
 
 Deno.test("matmulKernels give the same bits however the work is cut", () => {
-  for (const [m, n, k] of [[50, 30, 1100], [5, 9, 3000], [3, 40, 17]]) {
+  for (
+    const [m, n, k] of [[50, 30, 1100], [50, 60, 1100], [5, 9, 3000], [
+      3,
+      40,
+      17,
+    ]]
+  ) {
     const product = matmul(floats([m, k]), floats([k, n], 2));
     const whole = runKernels(product, matmulKernels, 1);
     for (const cuts of [2, 3, 16, 1000]) {
