@@ -22,6 +22,7 @@ import {
   type TrainerOptions,
 } from "../src/train/mod.ts";
 import type { Data } from "./data.ts";
+import { type FactorPlan, keepFactors } from "./factors.ts";
 import { outside, pause } from "./failure.ts";
 import { writeJson } from "./files.ts";
 import { percent, whole } from "./numbers.ts";
@@ -58,6 +59,8 @@ export interface RunSetting {
   readonly saveEvery: SaveEvery;
   /** Batches made ahead; what is usual for the device if it is not given. */
   readonly prefetch?: number;
+  /** Which factors are kept; none if it is not given. */
+  readonly factors?: FactorPlan;
   /** Prints a line. */
   readonly say: (line: string) => void;
   /** What stands before the progress. */
@@ -153,27 +156,32 @@ export async function trainRun(
   setting: RunSetting,
 ): Promise<RunEnd> {
   const { folder, device, saveEvery, prefetch, say, signal } = setting;
-  const { title = "" } = setting;
+  const { title = "", factors } = setting;
   const { normalization } = data;
   const { epochs, batchSize } = options;
-  const trainerOptions = trainerOptionsOf(
-    options,
-    data,
-    parts,
-    device,
-    prefetch,
-  );
+  const usual = trainerOptionsOf(options, data, parts, device, prefetch);
+  // The factors of a step are taken between it and the one before.
+  const trainerOptions = factors ? { ...usual, readEvery: 1 } : usual;
   const trainer = await outside(() => Trainer.start(trainerOptions, from));
   const log = await outside(() =>
     MetricsLog.open(folder, rowsAsCsv, trainer.epoch)
   );
+  const keeper = factors &&
+    await keepFactors(
+      factors,
+      folder,
+      trainerOptions,
+      from?.checkpoint.description.step,
+    );
   const path = join(folder, CHECKPOINT);
   const place = () => `${trainer.step} ${trainer.epoch}`;
   const steps = epochs * trainer.stepsPerEpoch;
   let saved = from ? place() : undefined;
   let savedStep = from ? trainer.step : undefined;
   const save = async () => {
+    await keeper?.save(trainer.step);
     await outside(async () => saveCheckpoint(path, await trainer.checkpoint()));
+    await keeper?.tidy(trainer.step);
     saved = place();
     savedStep = trainer.step;
   };
@@ -182,6 +190,7 @@ export async function trainRun(
   const began = performance.now(), firstStep = trainer.step;
   let heard = began;
   try {
+    await keeper?.observe(trainer);
     for await (const event of trainer.train()) {
       if (event.kind === "epoch") {
         bar.clear();
@@ -228,6 +237,7 @@ export async function trainRun(
         if (!due) await save();
         return { kind: "interrupted", trainer, log, savedStep };
       }
+      await keeper?.observe(trainer);
     }
   } catch (error) {
     bar.clear();

@@ -19,6 +19,7 @@ import {
 } from "./arguments.ts";
 import { datasetNames, loadData } from "./data.ts";
 import { openDevice } from "./device.ts";
+import { factorPlan, FACTORS, resumedPlan } from "./factors.ts";
 import { Failure, interruptible, outside } from "./failure.ts";
 import { newFolder } from "./folder.ts";
 import { percent, whole } from "./numbers.ts";
@@ -119,6 +120,18 @@ const specification = {
     placeholder: "n[steps|epochs]",
     default: "1epochs",
     about: "How often a checkpoint is saved, such as 100steps",
+  },
+  factors: {
+    kind: "text",
+    placeholder: "steps",
+    about:
+      "Steps in which full Kronecker factors are kept, such as every:50 or " +
+      "steps:1,50; observed in all steps, which may double their time",
+  },
+  "factor-layers": {
+    kind: "text",
+    placeholder: "names",
+    about: "Layers whose factors are kept, such as fc1,fc2 [all with factors]",
   },
   describe: {
     kind: "flag",
@@ -288,7 +301,12 @@ async function main(args: readonly string[]): Promise<number> {
       console.log(describe(parts.optimizer, parts.model).text.trimEnd());
       return 0;
     }
-    scheduleOf(run.options, epochs * Math.ceil(data.train.count / batchSize));
+    const steps = epochs * Math.ceil(data.train.count / batchSize);
+    scheduleOf(run.options, steps);
+    const saved = run.from?.checkpoint.description.step;
+    const factors = saved === undefined
+      ? factorPlan(options, parts.model, steps)
+      : await resumedPlan(options.resume!, saved);
     const profile = options.profile ? new Profile() : undefined;
     const { device, title } = await openDevice(
       options.device ?? "auto",
@@ -300,10 +318,9 @@ async function main(args: readonly string[]): Promise<number> {
     const folder = options.resume ??
       await outside(() => makeFolder(run.options, options.out));
     if (!run.from) await writeOptions(folder, run.options);
-    const step = run.from?.checkpoint.description.step;
     say(
       `${
-        step === undefined ? "Training" : `Going on after step ${step} with`
+        saved === undefined ? "Training" : `Going on after step ${saved} with`
       } ${
         whole(parameterCount(parts.model))
       } parameters of ${model} on ${dataset} (${
@@ -314,7 +331,15 @@ async function main(args: readonly string[]): Promise<number> {
       `  ${parts.optimizer.description}\n  learning rate ${run.options.learningRate}, ${run.options.schedule}; batches of ${batchSize}; device ${title}`,
     );
     const { prefetch } = options;
-    const setting = { folder, device, saveEvery, prefetch, say, signal };
+    const setting = {
+      folder,
+      device,
+      saveEvery,
+      prefetch,
+      factors,
+      say,
+      signal,
+    };
     const end = await trainRun(run, data, parts, setting);
     if (end.error) throw new Failure(whyFailed(end, folder));
     if (profile) await showProfile(profile, folder, title, say);
@@ -331,6 +356,13 @@ async function main(args: readonly string[]): Promise<number> {
         trainer.seconds.toFixed(1)
       } s of training`,
     );
+    if (factors) {
+      say(
+        `Factors of ${factors.layers.join(", ")} are in ${
+          join(folder, FACTORS)
+        }`,
+      );
+    }
     say(nextSteps(run.options, folder));
     if (options.json) {
       console.log(JSON.stringify({

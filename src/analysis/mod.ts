@@ -42,6 +42,21 @@
  * @module
  */
 
+export {
+  averageFactors,
+  type FactorAverages,
+  type FactorInputs,
+  type FactorObserver,
+  factorObserver,
+  type FactorPair,
+  type FreshFactors,
+} from "./factor_averages.ts";
+export {
+  readFactorAverages,
+  readFactorFolder,
+  type StoredFactor,
+  writeFactors,
+} from "./factor_files.ts";
 export { type Gersgorin, gersgorin } from "./gersgorin.ts";
 export {
   type BlockReduction,

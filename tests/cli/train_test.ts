@@ -51,6 +51,8 @@ Deno.test("train --help lists every option", async () => {
       "out",
       "resume",
       "save-every",
+      "factors",
+      "factor-layers",
       "describe",
       "profile",
       "json",
