@@ -41,11 +41,8 @@ import {
 const PART = 64;
 const MOST_PARTS = 16;
 
-/**
- * Most places of a chunk's squares. A line of the cache takes four vectors of
- * channels, one after another for all squares: with more it is gone in between.
- */
-const CHUNK = 576;
+/** Most places of a chunk's squares: what is transformed stays in the second cache. */
+const CHUNK = 1152;
 
 /** Vectors of the image's channels in a tile. */
 const VECTORS = 2;
@@ -221,12 +218,12 @@ function planOf(scene: Scene, index: number): Plan {
 const cellsOf = ({ edge }: Side, size: number, squares: number): number =>
   squares * size + edge - size;
 
-/** Bytes of a band of four channels. */
+/** Bytes of a band, four channels after four. */
 function bandSize({ size, x, dy, band, across }: Plan): number {
   const sizes = [x, dy].map((side) =>
-    cellsOf(side, size, band) * cellsOf(side, size, across)
+    cellsOf(side, size, band) * cellsOf(side, size, across) * side.channels
   );
-  return Math.max(...sizes) * FOUR;
+  return Math.max(...sizes) * FLOAT;
 }
 
 /** Units: part, group; the last runs fastest. */
@@ -299,7 +296,7 @@ interface Place {
 /** Transforms all squares of a chunk: [place, square, channel]. */
 function transformSide(
   f: FunctionBuilder,
-  { size, across }: Plan,
+  { size, across, band }: Plan,
   side: Side,
   transform: ReturnType<Winograd["cells"]>,
   from: Local<"i32">,
@@ -317,8 +314,10 @@ function transformSide(
     ),
   ));
   const target = f.let(to);
+  const row = cellsOf(side, size, across) * FOUR;
+  const fourBytes = cellsOf(side, size, band) * row;
   f.loop(s, 0, count, 1, () => {
-    const four = f.let(source);
+    const [four, copied] = [f.let(source), f.let(scratch)];
     f.loop(channel, 0, channels, LANES, () => {
       copyChannels(f, {
         ...side,
@@ -327,29 +326,31 @@ function transformSide(
         first: f.let(i32.sub(i32.mul(start, size), side.padding[0])),
         before: side.padding[1],
         from: four,
-        to: scratch,
-      });
-      const square = f.let(scratch);
-      const at = f.let(i32.add(target, i32.mul(channel, FLOAT)));
-      const row = cellsOf(side, size, across) * FOUR;
-      f.loop(line, 0, lines, 1, () => {
-        const cell = f.let(square);
-        f.loop(column, 0, across, 1, () => {
-          const load = (i: number, j: number) =>
-            v128.load(cell, i * row + j * FOUR);
-          const store = (i: number, j: number, number: Expression<"v128">) =>
-            f.store(at, number, (i * (size + 2) + j) * stride);
-          transform(load, store);
-          f.increase(cell, size * FOUR);
-          f.increase(at, channels * FLOAT);
-        });
-        f.increase(square, size * row);
+        to: copied,
       });
       f.increase(four, LANES * plane);
+      f.increase(copied, fourBytes);
+    });
+    // All channels of a square in turn, which fill the lines of the cache.
+    const square = f.let(scratch);
+    f.loop(line, 0, lines, 1, () => {
+      const first = f.let(square);
+      f.loop(column, 0, across, 1, () => {
+        const cell = f.let(first);
+        f.loop(channel, 0, channels, LANES, () => {
+          transform(
+            (i, j) => v128.load(cell, i * row + j * FOUR),
+            (i, j, number) =>
+              f.store(target, number, (i * (size + 2) + j) * stride),
+          );
+          f.increase(cell, fourBytes);
+          f.increase(target, FOUR);
+        });
+        f.increase(first, size * FOUR);
+      });
+      f.increase(square, size * row);
     });
     f.increase(source, groups * channels * plane);
-    const squares = i32.mul(lines, across * channels * FLOAT);
-    f.increase(target, squares);
   });
 }
 
