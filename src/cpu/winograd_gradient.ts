@@ -13,7 +13,7 @@
 import type { ConvolutionGeometry } from "../tensor/tensor.ts";
 import type { Shape } from "../tensor/value.ts";
 import type { FunctionBuilder } from "./assembler.ts";
-import { type Expression, f32x4, i32, type Local, v128 } from "./expression.ts";
+import { f32x4, i32, type Local, v128 } from "./expression.ts";
 import { copyChannels } from "./image.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
 import {
