@@ -139,14 +139,15 @@ export class FunctionBuilder {
     this.#emit(at, value.code, [0xfd, 0x5a, 2, unsigned(offset), lane]);
   }
 
-  /** Stores the lower half of a vector. */
-  storeLowHalf(
+  /** Stores the lower half of a vector, 0, or the upper, 1. */
+  storeHalf(
     address: Operand<"i32">,
     value: Expression<"v128">,
+    half: number,
     offset = 0,
   ): void {
     const at = operand("i32", address).code;
-    this.#emit(at, value.code, [0xfd, 0x5b, 2, unsigned(offset), 0]);
+    this.#emit(at, value.code, [0xfd, 0x5b, 2, unsigned(offset), half]);
   }
 
   /** Stores an i32 atomically. */

@@ -210,8 +210,8 @@ function copyRow(
 }
 
 /**
- * Copies four times four cells of a row at once, where positions are four cells apart
- * and see all of them.
+ * Copies four times four cells of a row at once, and last four times two, where
+ * positions are four cells apart and see all of them.
  *
  * @returns How many cells are copied.
  */
@@ -224,25 +224,29 @@ function copyFours(
   const seen = remainders.length === LANES && least <= 0;
   if (step !== LANES || !seen) return 0;
   const cells = Math.min(extent, pitch * LANES + least);
-  const rounds = Math.floor(cells / LANES ** 2);
-  repeatVectors(
-    f,
-    rounds,
-    [from, to],
-    [LANES ** 2, LANES],
-    ([source, at], r) => {
-      const rows = [0, 1, 2, 3].map((i) =>
-        f.let(v128.load(source, (r * LANES + i) * LANES * FLOAT))
-      );
-      transpose(f, rows).forEach((vector, i) => {
-        const past = i - least;
-        const place = past % LANES * pitch + Math.floor(past / LANES) +
-          r * LANES;
-        f.store(at, vector, place * FLOAT);
-      });
-    },
-  );
-  return rounds * LANES ** 2;
+  const square = LANES ** 2;
+  const rounds = Math.floor(cells / square);
+  const placeOf = (cell: number) =>
+    (cell - least) % LANES * pitch + Math.floor((cell - least) / LANES);
+  const load = (source: Local<"i32">, cell: number) =>
+    f.let(v128.load(source, cell * FLOAT));
+  repeatVectors(f, rounds, [from, to], [square, LANES], ([source, at], r) => {
+    const rows = [0, 1, 2, 3].map((i) => load(source, r * square + i * LANES));
+    transpose(f, rows).forEach((vector, i) =>
+      f.store(at, vector, placeOf(r * square + i) * FLOAT)
+    );
+  });
+  const done = rounds * square;
+  if (cells - done < 2 * LANES) return done;
+  const [left, right] = [load(from, done), load(from, done + LANES)];
+  [[0, 4, 1, 5], [2, 6, 3, 7]].forEach((lanes, pair) => {
+    const vector = f.let(i32x4.shuffle(left, right, lanes));
+    for (const half of [0, 1]) {
+      const place = placeOf(done + pair * 2 + half);
+      f.storeHalf(to, vector, half, place * FLOAT);
+    }
+  });
+  return done + 2 * LANES;
 }
 
 /** Most vectors that are copied without a loop. */

@@ -252,7 +252,7 @@ export function storeLanes(
   offset: number,
 ): void {
   if (count === LANES) return f.store(to, vector, offset);
-  if (count >= 2) f.storeLowHalf(to, vector, offset);
+  if (count >= 2) f.storeHalf(to, vector, 0, offset);
   if (count % 2 === 1) {
     f.storeLane(to, vector, count - 1, offset + (count - 1) * FLOAT);
   }

@@ -185,7 +185,7 @@ Deno.test("loads and stores reach the address and their offset", () => {
     f.store(at, f32.load(at, 12), 96);
     f.storeLane(at, v128.load(at), 3, 100);
     f.store(at, v128.load32_zero(at, 4), 112);
-    f.storeLowHalf(at, v128.load(at, 8), 128);
+    f.storeHalf(at, v128.load(at, 8), 0, 128);
     f.store(at, v128.load32_lane(at, f32x4.splat(7), 2, 16), 144);
     f.copy(i32.add(at, 160), at, 8);
     f.fill(i32.add(at, 176), 0, 4);
