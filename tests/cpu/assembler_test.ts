@@ -186,6 +186,8 @@ Deno.test("loads and stores reach the address and their offset", () => {
     f.storeLane(at, v128.load(at), 3, 100);
     f.store(at, v128.load32_zero(at, 4), 112);
     f.storeHalf(at, v128.load(at, 8), 0, 128);
+    f.storeHalf(at, v128.load(at), 1, 192);
+    f.store(at, v128.load64_lane(at, f32x4.splat(7), 1, 8), 208);
     f.store(at, v128.load32_lane(at, f32x4.splat(7), 2, 16), 144);
     f.copy(i32.add(at, 160), at, 8);
     f.fill(i32.add(at, 176), 0, 4);
@@ -201,6 +203,8 @@ Deno.test("loads and stores reach the address and their offset", () => {
   assertEquals(after(96, 2), [4, 4]);
   assertEquals(after(112, 4), [2, 0, 0, 0]);
   assertEquals(after(128, 4), [3, 4, 0, 0]);
+  assertEquals(after(192, 2), [3, 4]);
+  assertEquals(after(208, 4), [7, 7, 3, 4]);
   assertEquals(after(144, 4), [7, 7, 5, 7]);
   assertEquals(after(160, 2), [1, 2]);
   assertEquals(after(176, 1), [0]);
