@@ -8,7 +8,7 @@
  * @module
  */
 
-import { symmetricEigen } from "../linalg/symmetric_eigen.ts";
+import { symmetricEigenvalues } from "../linalg/symmetric_eigen.ts";
 import { type Value, value } from "../tensor/value.ts";
 import { symmetricCopy } from "./symmetric.ts";
 
@@ -72,7 +72,7 @@ const ACCURACY = 1e-12;
  */
 export function gersgorin(matrix: Value): Gersgorin {
   const { n, data } = symmetricCopy("draw Gersgorin discs", matrix);
-  const { values, converged } = symmetricEigen(value(data, [n, n]));
+  const { values, converged } = symmetricEigenvalues(value(data, [n, n]));
   const centres = new Float64Array(n), radii = new Float64Array(n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < n; j++) {

@@ -92,3 +92,9 @@ export {
   principalComponents,
 } from "./principal_components.ts";
 export { type Snr, snr } from "./snr.ts";
+export {
+  type BandEnergy,
+  type Spectrum,
+  spectrum,
+  type SpectrumOptions,
+} from "./spectrum.ts";

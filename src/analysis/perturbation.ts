@@ -9,7 +9,7 @@
  * @module
  */
 
-import { symmetricEigen } from "../linalg/symmetric_eigen.ts";
+import { symmetricEigenvalues } from "../linalg/symmetric_eigen.ts";
 import { randomNormal, streamOf } from "../tensor/random.ts";
 import { type Value, value } from "../tensor/value.ts";
 import { symmetricCopy } from "./symmetric.ts";
@@ -103,7 +103,7 @@ export function perturbation(
     );
   }
   const { n, data } = symmetricCopy("perturb", matrix);
-  const clean = symmetricEigen(value(data, [n, n]));
+  const clean = symmetricEigenvalues(value(data, [n, n]));
   for (let i = 0; i < n; i++) {
     // A row at a time: all draws at once would need more memory than the matrix.
     const noise = randomNormal([seed, streamOf("perturbation")], i, n);
@@ -112,7 +112,7 @@ export function perturbation(
     }
   }
   const noisy = value(data, [n, n]);
-  const moved = symmetricEigen(noisy);
+  const moved = symmetricEigenvalues(noisy);
   const before = clean.values.data, after = moved.values.data;
   const least = ACCURACY *
     Math.max(Math.abs(before[0]), Math.abs(before[n - 1]));
