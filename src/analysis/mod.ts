@@ -53,6 +53,7 @@ export {
 } from "./factor_averages.ts";
 export {
   readFactorAverages,
+  readFactorFile,
   readFactorFolder,
   type StoredFactor,
   writeFactors,

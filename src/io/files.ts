@@ -1,12 +1,16 @@
 /**
- * Files that are whole or not there: reading safetensors, and writing so that a
- * crash at any moment leaves the old file or the new one, never half of one.
+ * Files that are whole or not there: reading safetensors and NumPy's files, and
+ * writing so that a crash at any moment leaves the old file or the new one, never half
+ * of one.
  *
  * @module
  */
 
 import { dirname } from "node:path";
+import { decodeNpy } from "./npy.ts";
+import { decodeNpz } from "./npz.ts";
 import { decodeSafetensors, type Safetensors } from "./safetensors.ts";
+import type { StoredTensor } from "./stored_tensor.ts";
 
 /**
  * Reads a safetensors file.
@@ -34,8 +38,52 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
   return decodeSafetensors(await readBytes(path), path);
 }
 
+/**
+ * Reads an array that `numpy.save` wrote.
+ *
+ * @example A file that is not there
+ * ```ts
+ * import { readNpy } from "@adafisher/adafisher/io";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await assertRejects(() => readNpy("no-such-file.npy"), Deno.errors.NotFound);
+ * ```
+ *
+ * @param path Path of the file.
+ * @returns The array, as {@linkcode decodeNpy} has it.
+ * @throws {Deno.errors.NotFound} If there is no such file.
+ * @throws {SyntaxError} If the header is no dictionary of type, order and shape.
+ * @throws {RangeError} If the file is no such array.
+ */
+export async function readNpy(path: string): Promise<StoredTensor> {
+  return decodeNpy(await readBytes(path), path);
+}
+
+/**
+ * Reads the arrays that `numpy.savez` or `numpy.savez_compressed` wrote.
+ *
+ * @example A file that is not there
+ * ```ts
+ * import { readNpz } from "@adafisher/adafisher/io";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await assertRejects(() => readNpz("no-such-file.npz"), Deno.errors.NotFound);
+ * ```
+ *
+ * @param path Path of the file.
+ * @returns The arrays by name, as {@linkcode decodeNpz} has them.
+ * @throws {Deno.errors.NotFound} If there is no such file.
+ * @throws {SyntaxError} If the header of an array is none.
+ * @throws {RangeError} If the archive or an array cannot be read.
+ */
+export async function readNpz(
+  path: string,
+): Promise<Map<string, StoredTensor>> {
+  return await decodeNpz(await readBytes(path), path);
+}
+
 /** Reads a whole file; an absent one is named. */
-async function readBytes(path: string): Promise<Uint8Array> {
+async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return await Deno.readFile(path);
   } catch (cause) {

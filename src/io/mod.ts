@@ -1,5 +1,5 @@
 /**
- * Files: safetensors, and the checkpoints of a training run.
+ * Files: safetensors, NumPy's arrays, and the checkpoints of a training run.
  *
  * @example Weights to a file's bytes and back, bit for bit
  * ```ts
@@ -35,7 +35,14 @@ export {
   requireMatchingCheckpoint,
 } from "./checkpoint_match.ts";
 export type { JsonObject, JsonValue } from "./json.ts";
-export { readSafetensors, writeFileAtomically } from "./files.ts";
+export {
+  readNpy,
+  readNpz,
+  readSafetensors,
+  writeFileAtomically,
+} from "./files.ts";
+export { decodeNpy } from "./npy.ts";
+export { decodeNpz } from "./npz.ts";
 export {
   decodeSafetensors,
   encodeSafetensors,

@@ -2,13 +2,15 @@ import { assertEquals, assertRejects } from "@std/assert";
 import {
   averageFactors,
   readFactorAverages,
+  readFactorFile,
   readFactorFolder,
   writeFactors,
 } from "../../src/analysis/mod.ts";
-import { encodeSafetensors, fromValue } from "../../src/io/mod.ts";
+import { encodeSafetensors, fromValue, readNpz } from "../../src/io/mod.ts";
 import { identity } from "../../src/linalg/mod.ts";
 import { intValue, value } from "../../src/tensor/mod.ts";
 import { inFolder, namesIn } from "../data/temporary.ts";
+import { numpyFiles } from "../io/numpy_files.ts";
 
 const fc = { h: value([2, 1, 1, 4], [2, 2]), s: value([3], [1, 1]) };
 const averages = averageFactors(undefined, {
@@ -69,6 +71,45 @@ Deno.test("readFactorFolder: takes square float matrices alone, of any element t
     // A step that is no number is none.
     assertEquals(factors.map(({ step }) => step), [undefined, undefined]);
   }));
+
+Deno.test("readFactorFolder: takes NumPy's files, with the step that their names say", () =>
+  inFolder(async (folder) => {
+    const bytes = Uint8Array.from(
+      atob(numpyFiles.stored),
+      (c) => c.charCodeAt(0),
+    );
+    await Deno.writeFile(`${folder}/step-5200.npz`, bytes);
+    const [{ data }] = [...(await readNpz(`${folder}/step-5200.npz`)).values()];
+    const header =
+      "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }";
+    const npy = [
+      0x93,
+      ...new TextEncoder().encode("NUMPY\x01\0"),
+      ...[118, 0],
+      ...new TextEncoder().encode(header.padEnd(117) + "\n"),
+      ...new Uint8Array((data as Float64Array).slice().buffer),
+    ];
+    await Deno.writeFile(`${folder}/conv.S.npy`, Uint8Array.from(npy));
+    const factors = await readFactorFolder(folder);
+    assertEquals(
+      factors.map(({ file, step, name }) => [file, step, name]),
+      [
+        ["conv.S.npy", undefined, "conv.S"],
+        ["step-5200.npz", 5200, "conv_H"],
+      ],
+    );
+    for (const { matrix } of factors) {
+      assertEquals([...matrix.data], [1, -2, 4, 5]);
+    }
+  }));
+
+Deno.test("readFactorFile: refuses a file of another kind by its name", async () => {
+  await assertRejects(
+    () => readFactorFile("factors.pt"),
+    RangeError,
+    'the file must be .safetensors, .npy or .npz, got "factors.pt"',
+  );
+});
 
 Deno.test("readFactorFolder: says how factors are made where there are none", () =>
   inFolder(async (folder) => {
