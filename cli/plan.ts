@@ -31,8 +31,8 @@ export interface Entry {
 /** What a step of each kind costs, by the optimizer's description. */
 export type Costs = Readonly<Record<string, readonly StepCost[]>>;
 
-/** How often the optimizers are timed in turn, so that none has a busy hour for itself. */
-const ROUNDS = 3;
+/** How often the optimizers are timed in turn. */
+const ROUNDS = 9;
 
 /** The costs of all entries: what the folder has, and what is still to be measured. */
 export async function costsOf(
@@ -43,35 +43,48 @@ export async function costsOf(
   signal: AbortSignal,
 ): Promise<Costs> {
   const path = join(folder, "times.json");
-  let measured = (await readJson(path) ?? {}) as Record<
+  const kept = (await readJson(path) ?? {}) as Record<
     string,
-    readonly StepCost[][]
+    readonly (readonly StepCost[])[]
   >;
+  const nameOf = ({ parts }: Entry): string => parts.optimizer.description;
+  const missing = entries.filter((entry) =>
+    !Object.hasOwn(kept, nameOf(entry))
+  );
   const bar = new ProgressBar();
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, { options, parts }] of entries.entries()) {
-      const { description } = parts.optimizer;
-      const before = measured[description] ?? [];
-      if (before.length > round) continue;
-      bar.show(() => ({
-        done: round * entries.length + i,
-        total: ROUNDS * entries.length,
-        title: `Timing ${options.optimizer}`,
-        details: "",
-      }));
-      await pause();
-      const run = trainerOptionsOf(options, data, parts, device);
-      const costs = await outside(() => timeSteps(run, { signal, least: 3 }));
-      measured = { ...measured, [description]: [...before, [...costs]] };
-      await writeJson(path, measured);
-    }
-  }
+  const show = (done: number, title: string): void =>
+    bar.show(() => ({
+      done,
+      total: ROUNDS * missing.length,
+      title,
+      details: "",
+    }));
+  if (missing.length > 0) show(0, "Compiling");
+  await pause();
+  const costs = await outside(() =>
+    timeSteps(
+      missing.map(({ options, parts }) =>
+        trainerOptionsOf(options, data, parts, device)
+      ),
+      {
+        rounds: ROUNDS,
+        signal,
+        onTurn: (done, run) =>
+          show(done, `Timing ${missing[run].options.optimizer}`),
+      },
+    )
+  );
   bar.clear();
+  const measured = {
+    ...kept,
+    ...Object.fromEntries(missing.map((entry, i) => [nameOf(entry), costs[i]])),
+  };
+  if (missing.length > 0) await writeJson(path, measured);
   return await outside(() =>
     Object.fromEntries(
-      entries.map(({ parts: { optimizer: { description } } }) => [
-        description,
-        medianCosts(measured[description]),
+      entries.map((entry) => [
+        nameOf(entry),
+        medianCosts(measured[nameOf(entry)]),
       ]),
     )
   );

@@ -17,63 +17,122 @@ import {
   trainingPrograms,
 } from "../train/mod.ts";
 import { spreadOf } from "./spread.ts";
-import { type StepCost, stepKinds } from "./protocol.ts";
+import { type StepCost, type StepKind, stepKinds } from "./protocol.ts";
 
 /** How steps are timed. */
 export interface TimingOptions {
-  /** Times of each kind at the least; at least 1, 5 by default. */
+  /** Turns that each run has; at least 1, 9 by default. */
+  readonly rounds?: number;
+  /** Times of each kind in a turn at the least; at least 1, the default. */
   readonly least?: number;
-  /** Seconds that the times of a kind should add up to; 1 by default. */
+  /** Seconds that the times of a kind in a turn should add up to; 0.2 by default. */
   readonly leastSeconds?: number;
+  /**
+   * Bytes that the runs on the device may plan together, each by its largest program;
+   * 2 GiB by default. What is more waits until the runs before it are timed.
+   */
+  readonly mostBytes?: number;
   /** The clock, in milliseconds; `performance.now` by default. */
   readonly now?: () => number;
+  /** Called before each turn, with the turns done so far, and whose it is. */
+  readonly onTurn?: (done: number, run: number) => void;
   /** Stops the timing. */
   readonly signal?: AbortSignal;
 }
 
-/** However fast a step is, it need not be timed more often. */
+/** However fast a step is, it need not be timed more often in a turn. */
 const MOST = 10_000;
 
 /**
- * Times an optimizer's steps, making batches included. Each kind of step is made once
- * before, so that it is compiled; then the kinds take turns, and the mean of each
- * counts: on a busy machine a median would leave out the waiting of short steps, and not
- * that of long ones. The learning rate is 0, so that nothing can diverge; the run's own state and
- * seed are not touched.
+ * Times the steps of runs, making batches included. The runs take turns of a few steps
+ * over several rounds, so that what else the machine does falls on all alike. Each kind
+ * of step is made once before, so that it is compiled. Within a turn the kinds take
+ * turns too, and the mean of each counts: on a busy machine a median would leave out
+ * the waiting of short steps, and not that of long ones. The learning rate is 0, so that
+ * nothing can diverge; the runs' own states and seeds are not touched.
+ *
+ * All runs are on the device at once, programs and states. Where that is too much memory
+ * they come in groups, one after another: steps of such models take seconds, and a group
+ * takes minutes, which evens out much of what a busy machine does.
  *
  * @example
  * ```ts
  * import { irisSplit } from "@adafisher/adafisher/data";
  * import { mlp } from "@adafisher/adafisher/models";
  * import { optimizerByName } from "@adafisher/adafisher/optim";
- * import { timeSteps } from "@adafisher/adafisher/study";
+ * import { medianCosts, timeSteps } from "@adafisher/adafisher/study";
  * import { assert } from "@std/assert";
  *
  * const model = mlp([4, 8, 3]);
- * const [cost] = await timeSteps({
+ * const runs = (["adam", "sgd"] as const).map((name) => ({
  *   model,
- *   optimizer: optimizerByName("adam", model),
+ *   optimizer: optimizerByName(name, model),
  *   learningRate: () => 1e-3,
  *   examples: irisSplit().train,
  *   batches: { batchSize: 16, shuffle: true },
  *   epochs: 3,
  *   seed: 1,
- * }, { leastSeconds: 0 });
+ * }));
+ * const [adam] = await timeSteps(runs, { rounds: 3, leastSeconds: 0 });
+ * const [cost] = medianCosts(adam);
  * assert(cost.seconds > 0);
  * ```
  *
- * @param run The run.
+ * @param runs The runs.
  * @param options How often, and by which clock.
- * @returns The cost of each of the optimizer's kinds of steps.
- * @throws {PreconditionerError} If what the optimizer computes on the host failed too
+ * @returns For each run, and each round, the cost of each of the optimizer's kinds of
+ * steps: what {@linkcode medianCosts} takes.
+ * @throws {RangeError} If there is no round, or a turn has no step.
+ * @throws {PreconditionerError} If what an optimizer computes on the host failed too
  * often in a row.
  */
 export async function timeSteps(
-  run: TrainerOptions,
+  runs: readonly TrainerOptions[],
   options: TimingOptions = {},
-): Promise<readonly StepCost[]> {
-  const { least = 5, leastSeconds = 1, signal } = options;
-  const now = options.now ?? (() => performance.now());
+): Promise<readonly (readonly (readonly StepCost[])[])[]> {
+  const { rounds = 9, least = 1, mostBytes = 2 ** 31 } = options;
+  for (const [name, count] of Object.entries({ rounds, least })) {
+    if (Number.isSafeInteger(count) && count >= 1) continue;
+    throw new RangeError(
+      `Cannot time steps: ${name} must be a whole number of at least 1, got ${count}`,
+    );
+  }
+  const costs: (readonly StepCost[])[][] = runs.map(() => []);
+  for (let first = 0, done = 0; first < runs.length;) {
+    const group: StepTimer[] = [];
+    let bytes = 0;
+    // The next run is not known before it is compiled: it may be as large as this one.
+    for (let last = 0; first + group.length < runs.length;) {
+      if (bytes + last > mostBytes) break;
+      const timer = await stepTimer(runs[first + group.length], options);
+      last = timer.planBytes;
+      bytes += last;
+      group.push(timer);
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const [i, timer] of group.entries()) {
+        options.onTurn?.(done++, first + i);
+        costs[first + i].push(await timer.turn());
+      }
+    }
+    first += group.length;
+  }
+  return costs;
+}
+
+/** A run on the device, all its kinds of steps compiled. */
+interface StepTimer {
+  /** Bytes that its largest program needs, state included. */
+  readonly planBytes: number;
+  /** What a step of each kind costs, in a few steps. */
+  turn(): Promise<readonly StepCost[]>;
+}
+
+async function stepTimer(
+  run: TrainerOptions,
+  { least = 1, leastSeconds = 0.2, now = () => performance.now(), signal }:
+    TimingOptions,
+): Promise<StepTimer> {
   const { model, loss = crossEntropy, optimizer, clip, seed } = run;
   const { examples, device = referenceDevice } = run;
   const first = await initialState(model, optimizer, seed, device);
@@ -94,10 +153,7 @@ export async function timeSteps(
       (step - 1) % batches,
     );
 
-  const kinds = stepKinds(optimizer);
-  const times: number[][] = kinds.map(() => []);
-  const make = async (kind: number): Promise<number> => {
-    const { statistics, prepares } = kinds[kind];
+  const make = async ({ statistics, prepares }: StepKind): Promise<number> => {
     const began = now();
     const inputs = stepInputs(optimizer, batchOf(++step), seed, step, 0);
     await programs.run(state, inputs, statistics, prepares);
@@ -109,21 +165,36 @@ export async function timeSteps(
     taken.length >= MOST ||
     taken.length >= least &&
       taken.reduce((sum, seconds) => sum + seconds, 0) >= leastSeconds;
-
-  for (let kind = 0; kind < kinds.length; kind++) await make(kind);
   let heard = performance.now();
-  while (!times.every(enough)) {
-    for (let kind = 0; kind < kinds.length; kind++) {
-      signal?.throwIfAborted();
-      if (!enough(times[kind])) times[kind].push(await make(kind));
+  // Signals want to be heard; but what comes after a pause is slower, so rarely.
+  const hear = async (): Promise<void> => {
+    if (performance.now() - heard >= 50) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      heard = performance.now();
     }
-    // Signals want to be heard; but what comes after a pause is slower, so rarely.
-    if (performance.now() - heard < 50) continue;
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    heard = performance.now();
+    signal?.throwIfAborted();
+  };
+
+  const kinds = stepKinds(optimizer);
+  for (const kind of kinds) {
+    await hear();
+    await make(kind);
   }
-  return kinds.map((kind, i) => ({
-    ...kind,
-    seconds: spreadOf(times[i])!.mean,
-  }));
+  return {
+    planBytes: programs.planBytes,
+    async turn() {
+      const times: number[][] = kinds.map(() => []);
+      while (!times.every(enough)) {
+        for (const [i, kind] of kinds.entries()) {
+          if (enough(times[i])) continue;
+          await hear();
+          times[i].push(await make(kind));
+        }
+      }
+      return kinds.map((kind, i) => ({
+        ...kind,
+        seconds: spreadOf(times[i])!.mean,
+      }));
+    },
+  };
 }

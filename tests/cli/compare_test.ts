@@ -168,8 +168,8 @@ Deno.test("compare gives every optimizer the time of AdaFisher's epochs, measure
     const path = `${folder}/times.json`;
     const times = JSON.parse(await Deno.readTextFile(path));
     assertEquals(Object.values(times).map((costs) => (costs as []).length), [
-      3,
-      3,
+      9,
+      9,
     ]);
     for (const description of Object.keys(times)) {
       const seconds = description.startsWith("adam(") ? 0.5 : 1;
