@@ -1,10 +1,10 @@
 /**
- * What can go wrong on the CPU device while a program runs.
+ * What can go wrong on the CPU device that is no mistake in a program.
  *
  * @module
  */
 
-/** A kernel that failed. */
+/** A kernel that failed, or memory that is not there. */
 export class CpuError extends Error {
   /**
    * Makes the error.

@@ -6,6 +6,7 @@
  */
 
 import { MOST_PAGES } from "./assembler.ts";
+import { CpuError } from "./error.ts";
 import { GUARD } from "./values.ts";
 
 const PAGE = 65536;
@@ -53,7 +54,7 @@ export class Heap {
    * @param what What it is for, for the error.
    * @param size Its bytes.
    * @returns Its address.
-   * @throws {RangeError} If there is no room for it.
+   * @throws {CpuError} If there is no room for it.
    */
   allocate(what: string, size: number): number {
     const bytes = Math.max(Math.ceil(size / ALIGNMENT), 1) * ALIGNMENT;
@@ -111,7 +112,7 @@ export class Heap {
       this.memory.grow(missing);
     } catch {
       const used = [...this.#sizes.values()].reduce((sum, n) => sum + n, 0);
-      throw new RangeError(
+      throw new CpuError(
         `Cannot allocate ${what}: with ${used} bytes in use, the CPU device would need ${
           pages * PAGE
         } bytes, and has at most ${

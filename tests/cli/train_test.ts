@@ -189,6 +189,33 @@ Deno.test("train says in one line which file is missing, with exit status 1", ()
     }
   }));
 
+Deno.test("train and compare say without a stack trace that a model needs more than 4 GiB", () =>
+  inFolder(async (folder) => {
+    const row = 3074, count = 4000;
+    await Deno.writeFile(`${folder}/train.bin`, new Uint8Array(row * count));
+    await Deno.writeFile(`${folder}/test.bin`, new Uint8Array(row));
+    const args = [
+      ...["--dataset", "cifar100", "--data-dir", folder, "--device", "cpu"],
+      ...["--model", "resnet20", "--batch-size", `${count}`, "--epochs", "1"],
+      ...["--out", `${folder}/run`],
+    ];
+    const compared = ["--optimizers", "sgd", "--equal", "epochs"];
+    for (
+      const { code, err } of [
+        await run(...args),
+        await runCli("compare.ts", ...args, ...compared),
+      ]
+    ) {
+      assertEquals(code, 1, err);
+      assertMatch(
+        err,
+        /^Cannot allocate intermediate results, .*has at most 4294967296$/m,
+      );
+      assertStringIncludes(err, "\nhelp: reduce the batch size or the model\n");
+      assert(!err.includes("    at "), err);
+    }
+  }));
+
 Deno.test("train stops at numbers that are not finite, and keeps the last good checkpoint", () =>
   inFolder(async (folder) => {
     const out = `${folder}/run`;
