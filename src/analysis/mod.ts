@@ -1,6 +1,7 @@
 /**
  * Studies of the paper, each a pure function to a typed result: how much of a
- * Kronecker factor is on its diagonal, and the loss landscape of Figure 1.
+ * Kronecker factor is on its diagonal, how far AdaFisher's F goes with the diagonals
+ * that it stands for, and the loss landscape of Figure 1.
  *
  * @example How much of a layer's factor is on its diagonal
  * ```ts
@@ -42,6 +43,22 @@
  * @module
  */
 
+export {
+  type Diagonal,
+  type Examples,
+  type FisherDiagonalOptions,
+  type FisherDiagonals,
+  fisherDiagonals,
+  type HessianDiagonal,
+  hessianDiagonal,
+  type HessianDiagonalOptions,
+} from "./curvature_diagonals.ts";
+export {
+  adaFisherDiagonal,
+  correlateDiagonals,
+  type DiagonalCorrelation,
+  type DiagonalCorrelations,
+} from "./diagonal_correlation.ts";
 export {
   averageFactors,
   type FactorAverages,
