@@ -75,7 +75,11 @@ export {
   type StoredFactor,
   writeFactors,
 } from "./factor_files.ts";
-export { type Gersgorin, gersgorin } from "./gersgorin.ts";
+export {
+  type Gersgorin,
+  gersgorin,
+  type GersgorinOptions,
+} from "./gersgorin.ts";
 export {
   type BlockReduction,
   type HeatmapCells,
@@ -109,9 +113,12 @@ export {
   type PrincipalComponents,
   principalComponents,
 } from "./principal_components.ts";
+export type { MemoryOptions } from "./requirements.ts";
 export { type Snr, snr } from "./snr.ts";
 export {
   type BandEnergy,
+  inDecibels,
+  inOfficialScale,
   type Spectrum,
   spectrum,
   type SpectrumOptions,

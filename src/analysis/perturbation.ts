@@ -12,10 +12,14 @@
 import { symmetricEigenvalues } from "../linalg/symmetric_eigen.ts";
 import { randomNormal, streamOf } from "../tensor/random.ts";
 import { type Value, value } from "../tensor/value.ts";
-import { symmetricCopy } from "./symmetric.ts";
+import {
+  type MemoryOptions,
+  requireMemory,
+  requireSymmetric,
+} from "./requirements.ts";
 
-/** The noise of {@linkcode perturbation}. */
-export interface PerturbationOptions {
+/** The noise of {@linkcode perturbation}, and limits. */
+export interface PerturbationOptions extends MemoryOptions {
   /**
    * Standard deviation of the noise, in the matrix's own units; 1e-3 by default, which
    * the paper adds to factors that are normalized to [0, 1].
@@ -23,6 +27,8 @@ export interface PerturbationOptions {
   readonly sigma?: number;
   /** Same seed, same noise: a whole number of 32 bits; 0 by default. */
   readonly seed?: number;
+  /** Most steps for one eigenvalue; 60 by default, and two or three are usual. */
+  readonly maxIterations?: number;
 }
 
 /** How much some eigenvalues changed. */
@@ -80,18 +86,22 @@ const KAISER_LINE = 1;
  * assert(above.largest! < 1e-4 && below.largest! < 1e-4);
  * ```
  *
- * @param matrix M: [n, n], symmetric but for rounding; of two entries that should be
- * equal the one below the diagonal counts.
- * @param options Size and seed of the noise.
+ * It takes the memory of two matrices: the noisy one, and a copy for its eigenvalues.
+ *
+ * @param matrix M: [n, n], symmetric but for rounding; for eigenvalues, of two entries
+ * that should be equal the one below the diagonal counts.
+ * @param options Size and seed of the noise, and limits.
  * @returns The noisy matrix, both sets of eigenvalues, and how far they are apart.
  * @throws {RangeError} If the matrix is empty, not square, not finite or not symmetric,
- * sigma is negative or not finite, or the seed is no whole number of 32 bits.
+ * if it needs more memory than it may take, sigma is negative or not finite, the seed is
+ * no whole number of 32 bits, or a number with noise is too large for one.
  * @throws {TypeError} If the matrix is not float.
  */
 export function perturbation(
   matrix: Value,
-  { sigma = 1e-3, seed = 0 }: PerturbationOptions = {},
+  options: PerturbationOptions = {},
 ): Perturbation {
+  const { sigma = 1e-3, seed = 0, maxIterations } = options;
   if (!(sigma >= 0 && sigma < Infinity)) {
     throw new RangeError(
       `Cannot perturb: sigma must be finite and at least 0, got ${sigma}`,
@@ -102,8 +112,10 @@ export function perturbation(
       `Cannot perturb: the seed must be a whole number from 0 to 2^32 - 1, got ${seed}`,
     );
   }
-  const { n, data } = symmetricCopy("perturb", matrix);
-  const clean = symmetricEigenvalues(value(data, [n, n]));
+  requireMemory("perturb", matrix, 2, options);
+  const n = requireSymmetric("perturb", matrix);
+  const clean = symmetricEigenvalues(matrix, { maxIterations });
+  const data = new Float64Array(matrix.data);
   for (let i = 0; i < n; i++) {
     // A row at a time: all draws at once would need more memory than the matrix.
     const noise = randomNormal([seed, streamOf("perturbation")], i, n);
@@ -112,7 +124,7 @@ export function perturbation(
     }
   }
   const noisy = value(data, [n, n]);
-  const moved = symmetricEigenvalues(noisy);
+  const moved = symmetricEigenvalues(noisy, { maxIterations });
   const before = clean.values.data, after = moved.values.data;
   const least = ACCURACY *
     Math.max(Math.abs(before[0]), Math.abs(before[n - 1]));

@@ -5,7 +5,7 @@
  */
 
 import { type Dataset, dataset } from "../data/mod.ts";
-import { pca } from "../linalg/mod.ts";
+import { type EigenOptions, pca } from "../linalg/mod.ts";
 import { value } from "../tensor/value.ts";
 
 /** Components, and how much of the data they hold. */
@@ -35,13 +35,16 @@ export interface PrincipalComponents {
  *
  * @param examples Vectors [features].
  * @param count Number of components.
+ * @param options When to give up on an eigenvalue of the covariance.
  * @returns The data set in as many numbers an example.
  * @throws {RangeError} If the examples are no vectors, there are fewer features than
- * components, or no feature varies.
+ * components, no feature varies, or an option is out of its range.
+ * @throws {Error} If the eigenvalues do not converge.
  */
 export function principalComponents(
   examples: Dataset,
   count: number,
+  options: EigenOptions = {},
 ): PrincipalComponents {
   const [features] = examples.shape;
   const fits = Number.isSafeInteger(count) && count >= 1 && count <= features;
@@ -60,7 +63,12 @@ export function principalComponents(
     examples.count,
     features,
   ]);
-  const { scores, variances, share } = pca(rows, count);
+  const { scores, variances, share, converged } = pca(rows, count, options);
+  if (!converged) {
+    throw new Error(
+      `Cannot take principal components of ${examples.name}: the eigenvalues of its covariance did not converge`,
+    );
+  }
   return {
     examples: dataset({
       ...examples,

@@ -6,7 +6,7 @@
  */
 
 import type { Value } from "../tensor/value.ts";
-import { filledCopy } from "./symmetric.ts";
+import { requireFilled } from "./requirements.ts";
 
 /** Both readings of Eq. 7, in dB: what {@linkcode snr} finds. */
 export interface Snr {
@@ -46,7 +46,8 @@ export interface Snr {
  * @throws {TypeError} If it is not float.
  */
 export function snr(matrix: Value): Snr {
-  const { n, data } = filledCopy("take the signal-to-noise ratio", matrix);
+  const n = requireFilled("take the signal-to-noise ratio", matrix);
+  const { data } = matrix;
   if (n === 1) {
     throw new RangeError(
       "Cannot take the signal-to-noise ratio: the matrix must have at least two rows, got [1, 1]",

@@ -10,6 +10,7 @@
 
 import { type Value, value } from "../tensor/value.ts";
 import { addRows, largest, powerOfTwoNear, squareCopy } from "./matrix.ts";
+import { type EigenOptions, mostSteps } from "./symmetric_eigen.ts";
 
 /** What {@linkcode generalEigenvalues} finds: real[i] + i imaginary[i]. */
 export interface GeneralEigenvalues {
@@ -17,14 +18,11 @@ export interface GeneralEigenvalues {
   readonly real: Value;
   /** Imaginary parts, ascending where the real parts are equal: [n]. */
   readonly imaginary: Value;
-  /** False if an eigenvalue needed more than 60 QR steps: then not all are right. */
+  /** False if an eigenvalue needed more QR steps than allowed: then not all are right. */
   readonly converged: boolean;
   /** QR steps that were taken. */
   readonly iterations: number;
 }
-
-/** QR steps for one eigenvalue or pair; two or three are usual. */
-const MOST_STEPS = 60;
 
 /** Balancing sweeps; a few are usual, and eigenvalues are right without any. */
 const MOST_SWEEPS = 50;
@@ -49,18 +47,24 @@ const MOST_SWEEPS = 50;
  * ```
  *
  * @param matrix [n, n]; n may be 0.
+ * @param options When to give up on an eigenvalue or pair.
  * @returns Eigenvalues, and whether they converged.
- * @throws {RangeError} If the matrix is not square, or an entry is not finite.
+ * @throws {RangeError} If the matrix is not square, an entry is not finite, or an option
+ * is out of its range.
  * @throws {TypeError} If it is not float.
  */
-export function generalEigenvalues(matrix: Value): GeneralEigenvalues {
+export function generalEigenvalues(
+  matrix: Value,
+  options: EigenOptions = {},
+): GeneralEigenvalues {
+  const most = mostSteps(options);
   const { n, data } = squareCopy("find eigenvalues", matrix);
   // Powers of two scale without rounding; the squares below stay in range.
   const scale = powerOfTwoNear(largest(data));
   for (let i = 0; i < data.length; i++) data[i] /= scale;
   balance(data, n);
   makeHessenberg(data, n);
-  const { real, imaginary, steps, converged } = qrSteps(data, n);
+  const { real, imaginary, steps, converged } = qrSteps(data, n, most);
   const order = [...real.keys()].sort((i, j) =>
     real[i] - real[j] || imaginary[i] - imaginary[j]
   );
@@ -144,8 +148,9 @@ interface Found {
  * QR steps until blocks of one or two rows are left.
  *
  * @param h A Hessenberg matrix, row-major; overwritten.
+ * @param most Most steps for one block.
  */
-function qrSteps(h: Float64Array, n: number): Found {
+function qrSteps(h: Float64Array, n: number, most: number): Found {
   const real = new Float64Array(n), imaginary = new Float64Array(n);
   const size = largest(h);
   let all = 0, steps = 0;
@@ -169,7 +174,7 @@ function qrSteps(h: Float64Array, n: number): Found {
       [real[high], imaginary[high]] = other;
       high -= 2;
       steps = 0;
-    } else if (steps === MOST_STEPS) {
+    } else if (steps === most) {
       for (let i = 0; i <= high; i++) real[i] = h[i * n + i];
       return { real, imaginary, steps: all, converged: false };
     } else {

@@ -7,7 +7,7 @@
 
 import { type Value, value } from "../tensor/value.ts";
 import { product, transposed } from "./matrix.ts";
-import { symmetricEigen } from "./symmetric_eigen.ts";
+import { type EigenOptions, symmetricEigen } from "./symmetric_eigen.ts";
 
 /** What an inverse root comes with. */
 export interface InverseRoot {
@@ -20,7 +20,7 @@ export interface InverseRoot {
 }
 
 /** Options of {@linkcode inverseRoot}. */
-export interface InverseRootOptions {
+export interface InverseRootOptions extends EigenOptions {
   /** Added to each eigenvalue; at least 0, 0 by default. */
   readonly ridge?: number;
   /** Whether the ridge is in units of the largest eigenvalue; false by default. */
@@ -46,10 +46,10 @@ export interface InverseRootOptions {
  *
  * @param matrix M: [n, n], its lower triangle is looked at.
  * @param p The order of the root, above 0.
- * @param options What is added to the eigenvalues first.
+ * @param options What is added to the eigenvalues first, and when to give up on one.
  * @returns The root, and whether it exists.
  * @throws {RangeError} If the matrix is not square or not finite, p not above 0, or
- * the ridge negative.
+ * the ridge negative, or an option is out of its range.
  */
 export function inverseRoot(
   matrix: Value,
@@ -63,7 +63,7 @@ export function inverseRoot(
       `Cannot take an inverse root: ridge must be a finite number of at least 0, got ${ridge}`,
     );
   }
-  const eigen = symmetricEigen(matrix);
+  const eigen = symmetricEigen(matrix, options);
   const n = eigen.values.shape[0];
   const added = relative ? ridge * Math.max(0, ...eigen.values.data) : ridge;
   const scales = Float64Array.from(

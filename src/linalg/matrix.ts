@@ -19,6 +19,13 @@ export function squareCopy(
   what: string,
   matrix: Value,
 ): { readonly n: number; readonly data: Float64Array } {
+  const n = requireSquare(what, matrix);
+  requireFinite(what, matrix);
+  return { n, data: new Float64Array(matrix.data) };
+}
+
+/** The number of rows of a matrix of floats; throws unless it is square. */
+export function requireSquare(what: string, matrix: Value): number {
   const { shape } = matrix;
   if (matrix.dtype !== "float") {
     throw new TypeError(
@@ -30,18 +37,20 @@ export function squareCopy(
       `Cannot ${what}: the matrix must be square, got [${shape.join(", ")}]`,
     );
   }
-  const [n] = shape;
-  const data = new Float64Array(matrix.data);
+  return shape[0];
+}
+
+/** Throws unless all entries of a matrix are finite. */
+export function requireFinite(what: string, { shape, data }: Value): void {
+  const [m, n] = shape;
   let wrong = 0;
   while (wrong < data.length && Number.isFinite(data[wrong])) wrong++;
-  if (wrong < data.length) {
-    throw new RangeError(
-      `Cannot ${what}: the entries of the [${n}, ${n}] matrix must be finite, got ${
-        data[wrong]
-      } at [${Math.floor(wrong / n)}, ${wrong % n}]`,
-    );
-  }
-  return { n, data };
+  if (wrong === data.length) return;
+  throw new RangeError(
+    `Cannot ${what}: the entries of the [${m}, ${n}] matrix must be finite, got ${
+      data[wrong]
+    } at [${Math.floor(wrong / n)}, ${wrong % n}]`,
+  );
 }
 
 /** The largest absolute value; 0 of nothing. */

@@ -25,7 +25,10 @@ export * from "./cholesky.ts";
 export * from "./clough_tocher.ts";
 export * from "./delaunay.ts";
 export { type ComplexMatrix, fft2, inverseFft2 } from "./fft2.ts";
-export * from "./general_eigen.ts";
+export {
+  type GeneralEigenvalues,
+  generalEigenvalues,
+} from "./general_eigen.ts";
 export {
   type InverseRoot,
   inverseRoot,
@@ -36,5 +39,11 @@ export * from "./newton_root.ts";
 export * from "./pca.ts";
 export * from "./power_iteration.ts";
 export * from "./statistics.ts";
-export * from "./symmetric_eigen.ts";
+export {
+  type EigenOptions,
+  type SymmetricEigen,
+  symmetricEigen,
+  type SymmetricEigenvalues,
+  symmetricEigenvalues,
+} from "./symmetric_eigen.ts";
 export type { Data, DType, Shape, Value } from "../tensor/value.ts";

@@ -6,7 +6,7 @@
 
 import { type Value, value } from "../tensor/value.ts";
 import { product, transposed } from "./matrix.ts";
-import { symmetricEigen } from "./symmetric_eigen.ts";
+import { type EigenOptions, symmetricEigen } from "./symmetric_eigen.ts";
 
 /** What {@linkcode pca} finds. */
 export interface Pca {
@@ -42,11 +42,16 @@ export interface Pca {
  *
  * @param rows [m, n].
  * @param count Number of components, from 1 to n.
+ * @param options When to give up on an eigenvalue of the covariance.
  * @returns Directions, variances and coordinates.
  * @throws {RangeError} If the rows are no matrix, an entry is not finite, there are
- * fewer columns than components, or no column varies.
+ * fewer columns than components, no column varies, or an option is out of its range.
  */
-export function pca(rows: Value, count: number): Pca {
+export function pca(
+  rows: Value,
+  count: number,
+  options: EigenOptions = {},
+): Pca {
   const { shape } = rows;
   const [m, n] = shape;
   const fits = Number.isSafeInteger(count) && count >= 1 && count <= n;
@@ -78,7 +83,7 @@ export function pca(rows: Value, count: number): Pca {
     m,
     n,
   ).map((entry) => entry / m);
-  const eigen = symmetricEigen(value(covariance, [n, n]));
+  const eigen = symmetricEigen(value(covariance, [n, n]), options);
   let whole = 0;
   for (const variance of eigen.values.data) whole += Math.max(0, variance);
   if (!(whole > 0)) {

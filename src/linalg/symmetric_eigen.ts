@@ -12,7 +12,17 @@
 
 import { type Value, value } from "../tensor/value.ts";
 import { largest, powerOfTwoNear, squareCopy } from "./matrix.ts";
-import { reflectionRows, tridiagonalize } from "./tridiagonal.ts";
+import { type Rotations, rotationsOf } from "./rotations.ts";
+import { reflectionProduct, tridiagonalize } from "./tridiagonal.ts";
+
+/** Options of functions that find eigenvalues. */
+export interface EigenOptions {
+  /**
+   * Most steps for one eigenvalue, at least 1; 60 by default. Two or three are usual, so
+   * that fewer are for tests of what happens without convergence.
+   */
+  readonly maxIterations?: number;
+}
 
 /** What {@linkcode symmetricEigen} finds: M = V diag(values) V^T. */
 export interface SymmetricEigen {
@@ -20,14 +30,11 @@ export interface SymmetricEigen {
   readonly values: Value;
   /** Eigenvectors of length 1: column j of [n, n] belongs to value j. */
   readonly vectors: Value;
-  /** False if an eigenvalue needed more than 60 QL steps: then neither is right. */
+  /** False if an eigenvalue needed more QL steps than allowed: then neither is right. */
   readonly converged: boolean;
   /** QL steps that were taken. */
   readonly iterations: number;
 }
-
-/** QL steps for one eigenvalue; two or three are usual. */
-const MOST_STEPS = 60;
 
 /**
  * All eigenvalues and eigenvectors of a symmetric matrix. Only the lower triangle
@@ -45,26 +52,33 @@ const MOST_STEPS = 60;
  * ```
  *
  * @param matrix [n, n]; n may be 0.
+ * @param options When to give up on an eigenvalue.
  * @returns Eigenvalues, eigenvectors, and whether they converged.
- * @throws {RangeError} If the matrix is not square, or an entry is not finite.
+ * @throws {RangeError} If the matrix is not square, an entry is not finite, or an option
+ * is out of its range.
  * @throws {TypeError} If it is not float.
  */
-export function symmetricEigen(matrix: Value): SymmetricEigen {
+export function symmetricEigen(
+  matrix: Value,
+  options: EigenOptions = {},
+): SymmetricEigen {
+  const most = mostSteps(options);
   const { n, data, scale } = scaledCopy(matrix);
   const { diagonal, offDiagonal, reflections } = tridiagonalize(data, n, true);
-  const rows = reflectionRows(reflections, n);
-  const steps = implicitQl(diagonal, offDiagonal, n, rows);
+  const turned = reflectionProduct(reflections, n);
+  const rotations = rotationsOf(turned, n);
+  const found = implicitQl(diagonal, offDiagonal, n, most, rotations);
+  rotations.finish();
   const order = [...diagonal.keys()]
     .sort((i, j) => diagonal[i] - diagonal[j]);
   const vectors = new Float64Array(n * n);
-  order.forEach((from, to) => {
-    for (let i = 0; i < n; i++) vectors[i * n + to] = rows[from * n + i];
-  });
+  for (let i = 0; i < n; i++) {
+    order.forEach((from, to) => vectors[i * n + to] = turned[i * n + from]);
+  }
   return {
     values: value(Float64Array.from(order, (i) => diagonal[i] * scale)),
     vectors: value(vectors, [n, n]),
-    converged: steps !== undefined,
-    iterations: steps ?? MOST_STEPS * n,
+    ...found,
   };
 }
 
@@ -72,7 +86,7 @@ export function symmetricEigen(matrix: Value): SymmetricEigen {
 export interface SymmetricEigenvalues {
   /** Eigenvalues, ascending: [n]. */
   readonly values: Value;
-  /** False if an eigenvalue needed more than 60 QL steps: then they are not right. */
+  /** False if an eigenvalue needed more QL steps than allowed: then they are not right. */
   readonly converged: boolean;
   /** QL steps that were taken. */
   readonly iterations: number;
@@ -97,19 +111,34 @@ export interface SymmetricEigenvalues {
  * ```
  *
  * @param matrix [n, n]; n may be 0.
+ * @param options When to give up on an eigenvalue.
  * @returns Eigenvalues, and whether they converged.
- * @throws {RangeError} If the matrix is not square, or an entry is not finite.
+ * @throws {RangeError} If the matrix is not square, an entry is not finite, or an option
+ * is out of its range.
  * @throws {TypeError} If it is not float.
  */
-export function symmetricEigenvalues(matrix: Value): SymmetricEigenvalues {
+export function symmetricEigenvalues(
+  matrix: Value,
+  options: EigenOptions = {},
+): SymmetricEigenvalues {
+  const most = mostSteps(options);
   const { n, data, scale } = scaledCopy(matrix);
   const { diagonal, offDiagonal } = tridiagonalize(data, n, false);
-  const steps = implicitQl(diagonal, offDiagonal, n);
+  const found = implicitQl(diagonal, offDiagonal, n, most);
   return {
     values: value(diagonal.sort().map((entry) => entry * scale)),
-    converged: steps !== undefined,
-    iterations: steps ?? MOST_STEPS * n,
+    ...found,
   };
+}
+
+/** The limit of steps for one eigenvalue. */
+export function mostSteps({ maxIterations = 60 }: EigenOptions): number {
+  if (Number.isSafeInteger(maxIterations) && maxIterations >= 1) {
+    return maxIterations;
+  }
+  throw new RangeError(
+    `Cannot find eigenvalues: maxIterations must be a whole number of at least 1, got ${maxIterations}`,
+  );
 }
 
 /** A copy over a power of two: it scales without rounding, and squares stay in range. */
@@ -127,15 +156,18 @@ function scaledCopy(
  *
  * @param d The diagonal; becomes the eigenvalues.
  * @param e Entry i stands left of the diagonal in row i; overwritten.
- * @param rows The rows of Q^T, if wanted; row j becomes the eigenvector of d[j].
- * @returns Number of steps; none if an eigenvalue needed too many.
+ * @param most Most steps for one eigenvalue.
+ * @param rotations Of the columns of Q, if wanted: column j becomes the eigenvector of
+ * d[j].
+ * @returns Number of steps, and whether they were enough.
  */
 function implicitQl(
   d: Float64Array,
   e: Float64Array,
   n: number,
-  rows?: Float64Array,
-): number | undefined {
+  most: number,
+  rotations?: Rotations,
+): { readonly converged: boolean; readonly iterations: number } {
   e.copyWithin(0, 1); // now entry i stands between rows i and i + 1
   if (n > 0) e[n - 1] = 0;
   let all = 0;
@@ -150,7 +182,7 @@ function implicitQl(
         high++;
       }
       if (high === low) break;
-      if (steps === MOST_STEPS) return undefined;
+      if (steps === most) return { converged: false, iterations: all };
       all++;
       // Wilkinson's shift: the eigenvalue of the first 2 x 2 block near d[low].
       const half = (d[low + 1] - d[low]) / (2 * e[low]);
@@ -159,6 +191,7 @@ function implicitQl(
       // Chase the bulge from the bottom of the block to its top.
       let x = d[high] - shift, cosine = 1, sine = 1, moved = 0;
       let i = high - 1;
+      rotations?.sweep(high);
       for (; i >= low; i--) {
         const f = sine * e[i], b = cosine * e[i];
         const length = Math.hypot(f, x);
@@ -176,13 +209,7 @@ function implicitQl(
         moved = sine * t;
         d[i + 1] = rest + moved;
         x = cosine * t - b;
-        if (rows === undefined) continue;
-        const upper = i * n, lower = upper + n;
-        for (let k = 0; k < n; k++) {
-          const p = rows[upper + k], q = rows[lower + k];
-          rows[lower + k] = sine * p + cosine * q;
-          rows[upper + k] = cosine * p - sine * q;
-        }
+        rotations?.add(cosine, sine);
       }
       if (i >= low) continue;
       d[low] -= moved;
@@ -190,5 +217,5 @@ function implicitQl(
       e[high] = 0;
     }
   }
-  return all;
+  return { converged: true, iterations: all };
 }

@@ -175,14 +175,13 @@ function fourRows(
 }
 
 /**
- * The rows of Q^T = H_(n-1) ... H_1 H_0, multiplied from the right: each reflection
- * touches the columns after its own alone.
+ * Q = H_0 H_1 ... H_(n-1), row-major [n, n]. Its transpose is multiplied out from the
+ * right, last reflection first: each touches the rows and columns after its own alone.
  *
  * @param reflections H_0, H_1, ...: what {@linkcode tridiagonalize} kept.
  * @param n Number of rows.
- * @returns [n, n], row-major.
  */
-export function reflectionRows(
+export function reflectionProduct(
   reflections: readonly Reflection[],
   n: number,
 ): Float64Array {
@@ -191,13 +190,61 @@ export function reflectionRows(
   for (let k = reflections.length - 1; k >= 0; k--) {
     const { v, b } = reflections[k];
     if (b === 0) continue;
-    for (let i = k + 1; i < n; i++) {
-      const row = i * n;
-      let dot = 0;
-      for (let j = k + 1; j < n; j++) dot += rows[row + j] * v[j];
-      dot *= b;
-      for (let j = k + 1; j < n; j++) rows[row + j] -= dot * v[j];
+    let i = k + 1;
+    for (; i + 3 < n; i += 4) reflectFour(rows, n, i, k + 1, v, b);
+    for (; i < n; i++) reflectOne(rows, i * n, k + 1, v, b);
+  }
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < i; j++) {
+      const below = rows[i * n + j];
+      rows[i * n + j] = rows[j * n + i];
+      rows[j * n + i] = below;
     }
   }
   return rows;
+}
+
+/** The row that begins at `row`, times a reflection, from column `first` on. */
+function reflectOne(
+  rows: Float64Array,
+  row: number,
+  first: number,
+  v: Float64Array,
+  b: number,
+): void {
+  let dot = 0;
+  for (let j = first; j < v.length; j++) dot += rows[row + j] * v[j];
+  dot *= b;
+  for (let j = first; j < v.length; j++) rows[row + j] -= dot * v[j];
+}
+
+/** {@linkcode reflectOne} of row i and the three after it. */
+function reflectFour(
+  rows: Float64Array,
+  n: number,
+  i: number,
+  first: number,
+  v: Float64Array,
+  b: number,
+): void {
+  const r0 = i * n, r1 = r0 + n, r2 = r1 + n, r3 = r2 + n;
+  let d0 = 0, d1 = 0, d2 = 0, d3 = 0;
+  for (let j = first; j < n; j++) {
+    const x = v[j];
+    d0 += rows[r0 + j] * x;
+    d1 += rows[r1 + j] * x;
+    d2 += rows[r2 + j] * x;
+    d3 += rows[r3 + j] * x;
+  }
+  d0 *= b;
+  d1 *= b;
+  d2 *= b;
+  d3 *= b;
+  for (let j = first; j < n; j++) {
+    const x = v[j];
+    rows[r0 + j] -= d0 * x;
+    rows[r1 + j] -= d1 * x;
+    rows[r2 + j] -= d2 * x;
+    rows[r3 + j] -= d3 * x;
+  }
 }

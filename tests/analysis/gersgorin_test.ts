@@ -6,11 +6,12 @@ import {
 } from "@std/assert";
 import { gersgorin } from "../../src/analysis/mod.ts";
 import { identity } from "../../src/linalg/mod.ts";
-import { intValue, value } from "../../src/tensor/mod.ts";
+import { intValue, randomNormal, value } from "../../src/tensor/mod.ts";
 import { assertAllClose } from "../assert_close.ts";
 import {
   hilbert,
   matrixOf,
+  norm,
   randomSymmetric,
   wilkinson,
 } from "../linalg/matrices.ts";
@@ -87,6 +88,82 @@ Deno.test("gersgorin: does not change its matrix", () => {
   assertEquals([...matrix.data], [1, 0.50001, 0.5, 1]);
 });
 
+Deno.test("gersgorin: a general matrix, against numpy", () => {
+  // a = numpy.array([[4, -1, 0.5, 0], [2, 3, 0, -1], [0, 1, -2, 1], [1, 0, 1, 0.5]])
+  const study = gersgorin(
+    value([4, -1, 0.5, 0, 2, 3, 0, -1, 0, 1, -2, 1, 1, 0, 1, 0.5], [4, 4]),
+    { symmetric: false },
+  );
+  assertEquals([...study.centres.data], [4, 3, -2, 0.5]);
+  // Of rows; columns would give 3, 2, 1.5, 2.
+  assertEquals([...study.radii.data], [1.5, 3, 2, 2]);
+  // w = numpy.linalg.eigvals(a); w[numpy.lexsort((w.imag, w.real))]
+  // Their condition is below 3: some roundings of the norm, 6.
+  const close = { absolute: 2e-14 };
+  assertAllClose(study.eigenvalues, [
+    -2.3505567589695424,
+    1.0423436469753993,
+    3.4041065559970693,
+    3.4041065559970693,
+  ], close);
+  assertAllClose(study.imaginary, [
+    0.0,
+    0.0,
+    -1.1263836479396894,
+    1.1263836479396894,
+  ], close);
+  assertEquals([study.inside, study.dominant], [1, 1 / 4]);
+  // Least in the last row: 0.5 - 2; the largest centre is 4.
+  assertEquals(study.margin, -1.5 / 4);
+  assertEquals(study.converged, true);
+});
+
+Deno.test("gersgorin: the theorem holds for general matrices, complex eigenvalues too", () => {
+  let complex = 0;
+  for (let n = 1; n <= 24; n++) {
+    const draws = randomNormal([3, n], 1, n * n);
+    // Balanced in size and badly scaled: rows of very different radii.
+    for (const scale of [1, 100]) {
+      const matrix = matrixOf(n, (i, j) => draws[i * n + j] * scale ** (i % 3));
+      const study = gersgorin(matrix, { symmetric: false });
+      assertEquals(study.inside, 1, `${n}`);
+      complex += study.imaginary.data.filter((y: number) => y !== 0).length;
+    }
+  }
+  assert(complex > 300, `${complex}`);
+});
+
+Deno.test("gersgorin: a symmetric matrix as a general one has the same discs", () => {
+  const matrix = randomSymmetric(30, 6);
+  const one = gersgorin(matrix);
+  const other = gersgorin(matrix, { symmetric: false });
+  // Sums in the same order; eigenvalues two ways, to 1e-12 of the norm.
+  assertEquals([other.centres, other.radii], [one.centres, one.radii]);
+  assertEquals([other.dominant, other.margin], [one.dominant, one.margin]);
+  assertAllClose(other.eigenvalues, one.eigenvalues.data, {
+    absolute: 1e-12 * norm(matrix),
+  });
+  assertEquals([...one.imaginary.data], Array(30).fill(0));
+});
+
+Deno.test("gersgorin: an eigenvalue beside all discs is not inside", () => {
+  // What steps that are given up leave is no eigenvalue.
+  const draws = randomNormal([3, 1], 1, 400);
+  const matrix = matrixOf(20, (i, j) => i === j ? 100 * i : draws[20 * i + j]);
+  assertEquals(gersgorin(matrix, { symmetric: false }).inside, 1);
+  const lost = gersgorin(matrix, { symmetric: false, maxIterations: 1 });
+  assert(!lost.converged && lost.inside < 1, `${lost.inside}`);
+});
+
+Deno.test("gersgorin: says that eigenvalues did not converge", () => {
+  const matrix = randomSymmetric(12, 1);
+  for (const symmetric of [true, false]) {
+    const converged = (maxIterations?: number) =>
+      gersgorin(matrix, { symmetric, maxIterations }).converged;
+    assertEquals([converged(), converged(1)], [true, false]);
+  }
+});
+
 Deno.test("gersgorin: refuses what is no symmetric matrix", () => {
   assertThrows(
     () => gersgorin(value([1, 2, 3, 4], [2, 2])),
@@ -109,4 +186,39 @@ Deno.test("gersgorin: refuses what is no symmetric matrix", () => {
     "got NaN at [0, 1]",
   );
   assertThrows(() => gersgorin(intValue([1], [1, 1])), TypeError, "got int");
+});
+
+Deno.test("gersgorin: refuses what is no square matrix, or too large", () => {
+  const general = { symmetric: false };
+  assertThrows(
+    () => gersgorin(value([1, 2], [2, 1]), general),
+    RangeError,
+    "Cannot draw Gersgorin discs: the matrix must be square, got [2, 1]",
+  );
+  assertThrows(() => gersgorin(identity(0), general), RangeError, "one row");
+  assertThrows(
+    () => gersgorin(value([1, 2, NaN, 4], [2, 2]), general),
+    RangeError,
+    "got NaN at [1, 0]",
+  );
+  for (const symmetric of [true, false]) {
+    assertThrows(
+      () => gersgorin(identity(10), { symmetric, memory: 799 }),
+      RangeError,
+      "Cannot draw Gersgorin discs: for a matrix of [10, 10] it takes 800 bytes of memory, and may take 799",
+    );
+    assertEquals(gersgorin(identity(10), { symmetric, memory: 800 }).inside, 1);
+    for (const memory of [0, -1, NaN]) {
+      assertThrows(
+        () => gersgorin(identity(1), { symmetric, memory }),
+        RangeError,
+        `memory must be above 0 bytes, got ${memory}`,
+      );
+    }
+  }
+  assertThrows(
+    () => gersgorin(identity(2), { maxIterations: 0 }),
+    RangeError,
+    "maxIterations must be a whole number of at least 1, got 0",
+  );
 });

@@ -41,6 +41,14 @@ Deno.test("principalComponents: are centred, uncorrelated, and hold the variance
   );
 });
 
+Deno.test("principalComponents: takes none of eigenvalues that did not converge", () => {
+  assertThrows(
+    () => principalComponents(iris(), 2, { maxIterations: 1 }),
+    Error,
+    "the eigenvalues of its covariance did not converge",
+  );
+});
+
 Deno.test("principalComponents: refuses what has none", () => {
   assertThrows(
     () => principalComponents(iris(), 5),

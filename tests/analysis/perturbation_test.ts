@@ -6,7 +6,7 @@ import {
 } from "@std/assert";
 import { perturbation } from "../../src/analysis/mod.ts";
 import { identity } from "../../src/linalg/mod.ts";
-import { value } from "../../src/tensor/mod.ts";
+import { intValue, value } from "../../src/tensor/mod.ts";
 import { assertAllClose } from "../assert_close.ts";
 import {
   matrixOf,
@@ -127,6 +127,23 @@ Deno.test("perturbation: an eigenvalue of 1 is not above the line", () => {
   assertEquals([above.count, below.count], [0, 3]);
 });
 
+Deno.test("perturbation: says that eigenvalues did not converge", () => {
+  const matrix = randomSymmetric(12, 1);
+  const converged = (maxIterations?: number) =>
+    perturbation(matrix, { maxIterations }).converged;
+  assertEquals([converged(), converged(1)], [true, false]);
+  // Of a diagonal matrix there is nothing to do, of a noisy one there is: either counts.
+  assertEquals(
+    perturbation(identity(12), { maxIterations: 1 }).converged,
+    false,
+  );
+});
+
+Deno.test("perturbation: of two entries that rounding made differ, the lower one counts", () => {
+  const { before } = perturbation(value([1, 0.50001, 0.5, 1], [2, 2]));
+  assertAllClose(before, [0.5, 1.5], { absolute: 1e-15 });
+});
+
 Deno.test("perturbation: does not change its matrix", () => {
   const matrix = identity(3);
   perturbation(matrix);
@@ -152,5 +169,32 @@ Deno.test("perturbation: refuses bad noise and bad matrices", () => {
     () => perturbation(value([1, 2, 0, 1], [2, 2])),
     RangeError,
     "Cannot perturb: the [2, 2] matrix must be symmetric",
+  );
+  assertThrows(() => perturbation(identity(0)), RangeError, "at least one row");
+  assertThrows(
+    () => perturbation(value([1, 2, 3], [1, 3])),
+    RangeError,
+    "Cannot perturb: the matrix must be square, got [1, 3]",
+  );
+  assertThrows(
+    () => perturbation(value([1, NaN, NaN, 1], [2, 2])),
+    RangeError,
+    "got NaN at [0, 1]",
+  );
+  assertThrows(() => perturbation(intValue([1], [1, 1])), TypeError, "got int");
+  assertThrows(
+    () => perturbation(identity(10), { memory: 1599 }),
+    RangeError,
+    "for a matrix of [10, 10] it takes 1600 bytes of memory, and may take 1599",
+  );
+  assertEquals(
+    perturbation(identity(10), { memory: 1600 }),
+    perturbation(identity(10)),
+  );
+  // Noise beyond the largest number is no number of a matrix.
+  assertThrows(
+    () => perturbation(identity(9), { sigma: 1.7e308 }),
+    RangeError,
+    "must be finite, got",
   );
 });

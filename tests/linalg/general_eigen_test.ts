@@ -280,6 +280,23 @@ Deno.test("generalEigenvalues() change nothing, and come in order", () => {
   assert(iterations > 0);
 });
 
+Deno.test("generalEigenvalues() say when steps are not enough", () => {
+  const matrix = random(30, 3);
+  const right = generalEigenvalues(matrix);
+  const short = generalEigenvalues(matrix, { maxIterations: 1 });
+  assertEquals([right.converged, short.converged], [true, false]);
+  assert(right.iterations > 30 && short.iterations < 30);
+  // What is left are no eigenvalues, which is why it must be said.
+  assert(norm(short.real, right.real) > 1e-3 * norm(right.real));
+  const triangle = matrixOf(3, (i, j) => i <= j ? 1 + i + j : 0);
+  assert(generalEigenvalues(triangle, { maxIterations: 1 }).converged);
+  assertThrows(
+    () => generalEigenvalues(matrix, { maxIterations: -1 }),
+    RangeError,
+    "maxIterations must be a whole number of at least 1, got -1",
+  );
+});
+
 Deno.test("generalEigenvalues() refuses what it cannot do, naming shape and value", () => {
   assertThrows(
     () => generalEigenvalues(value([1, 2, 3], [1, 3])),

@@ -103,6 +103,13 @@ Deno.test("powerIteration() says what did not converge, and knows zero", () => {
   );
 });
 
+Deno.test("inverseRoot() is not converged where its eigenvalues are not", () => {
+  const matrix = withEigenvalues([1, 2, 3, 4, 5, 6, 7, 8], 3);
+  const converged = (maxIterations?: number) =>
+    inverseRoot(matrix, 2, { maxIterations }).converged;
+  assertEquals([converged(), converged(1)], [true, false]);
+});
+
 Deno.test("inverse roots refuse an order that is none", () => {
   for (const p of [0, -1, NaN, Infinity]) {
     assertThrows(

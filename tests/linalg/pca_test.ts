@@ -70,6 +70,12 @@ Deno.test("pca() has the largest entry of each direction positive", () => {
   }
 });
 
+Deno.test("pca() says when steps are not enough", () => {
+  const { data } = rows();
+  assertEquals(pca(data, 2).converged, true);
+  assertEquals(pca(data, 2, { maxIterations: 1 }).converged, false);
+});
+
 Deno.test("pca() refuses what it cannot do, naming shape and value", () => {
   const refused = (rows: Value, count: number, message: string) =>
     assertThrows(() => pca(rows, count), RangeError, message);

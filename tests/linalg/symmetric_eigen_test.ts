@@ -25,7 +25,10 @@ const matrices: Record<string, Value> = {
   "a diagonal matrix": matrixOf(6, (i, j) => i === j ? (i * 5) % 7 - 3 : 0),
   "Hilbert's matrix of 12": hilbert(12),
   "Wilkinson's matrix of 21": wilkinson(21),
+  "Wilkinson's matrix of 101": wilkinson(101),
+  "Hilbert's matrix of 60": hilbert(60),
   "a random matrix of 40": randomSymmetric(40, 1),
+  "a random matrix of 203": randomSymmetric(203, 2), // more sweeps than are kept
   "repeated eigenvalues": withEigenvalues(
     [...Array(10).fill(2), ...Array(10).fill(-1), ...Array(5).fill(0)],
     2,
@@ -68,6 +71,26 @@ for (const [title, matrix] of Object.entries(matrices)) {
     assertEquals(values.data, values.data.toSorted());
   });
 }
+
+Deno.test("symmetricEigen() and symmetricEigenvalues() say when steps are not enough", () => {
+  const matrix = randomSymmetric(40, 1);
+  for (const find of [symmetricEigen, symmetricEigenvalues]) {
+    const right = find(matrix), short = find(matrix, { maxIterations: 1 });
+    assertEquals([right.converged, short.converged], [true, false]);
+    assert(right.iterations > 40 && short.iterations < 40);
+    // What is left are no eigenvalues, which is why it must be said.
+    assert(norm(short.values, right.values) > 1e-3 * norm(right.values));
+    // Nothing to do is enough steps.
+    assert(find(identity(3), { maxIterations: 1 }).converged);
+    for (const maxIterations of [0, 1.5, NaN]) {
+      assertThrows(
+        () => find(matrix, { maxIterations }),
+        RangeError,
+        `maxIterations must be a whole number of at least 1, got ${maxIterations}`,
+      );
+    }
+  }
+});
 
 Deno.test("symmetricEigen() finds the eigenvalues of a second difference", () => {
   const n = 50;
