@@ -5,6 +5,9 @@
  * @module
  */
 
+import { toPng } from "./png.ts";
+import { toSvg } from "./svg.ts";
+
 /** What JSON can say; what is undefined is left out. */
 export type Json =
   | null
@@ -25,8 +28,14 @@ export const notebookDisplay: unique symbol = Symbol.for("Jupyter.display");
  * reads it.
  */
 export type Figure = JsonFields & {
-  /** The same specification, by the type that notebooks draw. */
-  [notebookDisplay](): Record<string, JsonFields>;
+  /**
+   * The same specification by the type that notebooks draw, and a PNG in base64 for
+   * readers that know no Vega-Lite, such as nbconvert, which would not show an SVG.
+   */
+  [notebookDisplay](): Promise<{
+    "application/vnd.vegalite.v5+json": JsonFields;
+    "image/png": string;
+  }>;
 };
 
 /** How numbers are laid out along one direction of a figure. */
@@ -137,7 +146,13 @@ export function figure(specification: JsonFields): Figure {
     ...specification,
   };
   Object.defineProperty(whole, notebookDisplay, {
-    value: () => ({ "application/vnd.vegalite.v5+json": { ...whole } }),
+    value: async () => {
+      const svg = await toSvg(whole as unknown as Figure);
+      return {
+        "application/vnd.vegalite.v5+json": { ...whole },
+        "image/png": (await toPng(svg, { scale: 1 })).toBase64(),
+      };
+    },
   });
   return whole as unknown as Figure;
 }

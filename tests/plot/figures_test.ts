@@ -6,6 +6,7 @@ import {
   notebookDisplay,
   scatter,
   seriesColors,
+  toPng,
   toSvg,
 } from "../../src/plot/mod.ts";
 import { textsOf } from "./helpers.ts";
@@ -13,13 +14,20 @@ import { textsOf } from "./helpers.ts";
 const epochs = { title: "Epoch" };
 const loss = { title: "Loss" };
 
-Deno.test("figure: a notebook is given the specification that JSON gives", () => {
-  const made = figure({ mark: "point" });
-  const shown = made[notebookDisplay]();
-  assertEquals(Object.keys(shown), ["application/vnd.vegalite.v5+json"]);
+Deno.test("figure: a notebook is given the specification that JSON gives, and a PNG of it", async () => {
+  const made = scatter({
+    x: epochs,
+    y: loss,
+    series: [{ name: "Adam", points: [{ x: 1, y: 2 }] }],
+  });
+  const shown = await made[notebookDisplay]();
   assertEquals(
-    JSON.parse(JSON.stringify(Object.values(shown)[0])),
+    JSON.parse(JSON.stringify(shown["application/vnd.vegalite.v5+json"])),
     JSON.parse(JSON.stringify(made)),
+  );
+  assertEquals(
+    Uint8Array.fromBase64(shown["image/png"]),
+    await toPng(await toSvg(made), { scale: 1 }),
   );
 });
 
