@@ -30,6 +30,7 @@
  */
 
 export type { Grid } from "./contours.ts";
+export { factorHeatMap, type FactorHeatMapOptions } from "./factor_heat_map.ts";
 export {
   type Axis,
   type Figure,
@@ -40,6 +41,7 @@ export {
   notebookDisplay,
   seriesColors,
 } from "./figure.ts";
+export { type GersgorinDiscs, gersgorinFigure } from "./gersgorin.ts";
 export { heatMap, type HeatMapOptions } from "./heat_map.ts";
 export {
   lineChart,

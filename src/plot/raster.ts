@@ -35,14 +35,20 @@ export function rasterUrl(rows: readonly (readonly Rgba[])[]): string {
   // Eight bits each of red, green, blue and opacity.
   header.set([8, 6, 0, 0, 0], 8);
   // Each row begins with the filter's number: none.
-  const pixels = Uint8Array.from(rows.flatMap((row) => [0, ...row.flat()]));
+  const pixels = new Uint8Array(height * (1 + 4 * width));
+  rows.forEach((row, i) =>
+    row.forEach((color, j) =>
+      pixels.set(color, i * (1 + 4 * width) + 1 + 4 * j)
+    )
+  );
   const parts = [
     Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
     chunk("IHDR", header),
     chunk("IDAT", deflateSync(pixels, { level: 9 })),
     chunk("IEND", new Uint8Array()),
   ];
-  const bytes = parts.flatMap((part) => [...part]);
-  const text = bytes.map((byte) => String.fromCharCode(byte)).join("");
-  return `data:image/png;base64,${btoa(text)}`;
+  const text = parts.map((part) =>
+    Array.from(part, (byte) => String.fromCharCode(byte)).join("")
+  );
+  return `data:image/png;base64,${btoa(text.join(""))}`;
 }
