@@ -1,0 +1,222 @@
+/**
+ * `deno task analyze-factors`: how much of Kronecker factors is on their diagonal, and
+ * what AdaFisher's preconditioner does with them.
+ *
+ * @module
+ */
+
+import { join } from "@std/path";
+import { writeFileAtomically } from "../src/io/mod.ts";
+import {
+  describeOptions,
+  type OptionValues,
+  parseOptions,
+  runCommand,
+  UsageError,
+} from "./arguments.ts";
+import { loadData } from "./data.ts";
+import { openDevice } from "./device.ts";
+import { analyze, type Choice } from "./factor_analysis.ts";
+import { filesOf } from "./factor_report.ts";
+import {
+  type FactorSource,
+  openFactors,
+  usualLayers,
+} from "./factor_source.ts";
+import { findingCells, findingColumns, jsonText } from "./factor_table.ts";
+import { Failure, interruptible, outside } from "./failure.ts";
+import { newFolder } from "./folder.ts";
+import { build, runOptions, trainingOptions } from "./recipe.ts";
+import { trainRun, writeOptions } from "./run.ts";
+import { textTable } from "./table.ts";
+
+const USAGE = "deno task analyze-factors";
+
+/** The steps that the run made here keeps. */
+const KEPT = "every:10";
+
+const specification = {
+  run: {
+    kind: "text",
+    placeholder: "folder",
+    about:
+      "Folder of a run with factors, or of .npy, .npz, .safetensors [trains on the digits]",
+  },
+  layers: {
+    kind: "text",
+    placeholder: "a,b,...",
+    about:
+      "Layers that get figures; the table has all [the middle convolution, the last linear one]",
+  },
+  steps: {
+    kind: "text",
+    placeholder: "k,l,...",
+    about: "Steps that are studied [the first and the last that were kept]",
+  },
+  average: {
+    kind: "choice",
+    values: ["paper", "official"],
+    default: "paper",
+    about: "Which of a run's averages the figures show; the table has both",
+  },
+  noise: {
+    kind: "number",
+    least: 0,
+    default: 1e-3,
+    about: "Deviation of the noise, relative to a factor's largest entry",
+  },
+  seed: {
+    kind: "integer",
+    least: 0,
+    most: 0xffffffff,
+    default: 0,
+    about: "Of the noise, and of the training; same seed, same numbers",
+  },
+  "max-rows": {
+    kind: "integer",
+    least: 1,
+    most: 20_000,
+    default: 5000,
+    about: "Rows of the largest factor that is studied; n take 100 n^2 bytes",
+  },
+  out: {
+    kind: "text",
+    placeholder: "folder",
+    about: "Where report, figures and numbers go [runs/<date>-analyze-factors]",
+  },
+  json: trainingOptions.json,
+} as const;
+
+type Options = OptionValues<typeof specification>;
+
+/** The folder to read: the one argument, or `--run`. */
+function folderOf(
+  { run }: Options,
+  positional: readonly string[],
+): string | undefined {
+  const [folder = run, ...more] = positional;
+  if (more.length > 0 || (positional.length > 0 && run !== undefined)) {
+    throw new UsageError(
+      `${USAGE} takes one folder, got ${
+        [...positional, ...(run === undefined ? [] : [`--run ${run}`])]
+          .join(" ")
+      }`,
+    );
+  }
+  return folder;
+}
+
+/** Trains the small network on the digits, and keeps its factors. */
+async function train(
+  folder: string,
+  seed: number,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const options = runOptions({ dataset: "digits", seed });
+  const data = await loadData("digits", null, signal);
+  const parts = build(options, data.train);
+  // The same numbers on every machine, whatever GPU it has.
+  const { device, title } = await openDevice("cpu");
+  say(
+    `Training ${options.model} on the digits, seed ${seed}, device ${title}; factors of every 10th step are kept`,
+  );
+  await outside(() => Deno.mkdir(folder));
+  await writeOptions(folder, options);
+  const layers = parts.model.kronecker.map(({ name }) => name);
+  const end = await trainRun({ options }, data, parts, {
+    folder,
+    device,
+    saveEvery: { count: options.epochs, unit: "epoch" },
+    factors: { when: KEPT, layers },
+    say,
+    signal,
+  });
+  if (end.error) throw new Failure(end.error.message);
+  signal.throwIfAborted();
+}
+
+/** What is chosen of what is there. */
+function choose(source: FactorSource, options: Options): Choice {
+  const { average, noise, seed, "max-rows": maxRows } = options;
+  const layers = options.layers?.split(",") ?? usualLayers(source);
+  const strange = layers.find((name) => !source.layers.includes(name));
+  if (strange !== undefined) {
+    throw new Failure(
+      `--layers must name layers whose factors are in ${source.folder}, which are ${
+        source.layers.join(", ")
+      }; got ${JSON.stringify(strange)}`,
+    );
+  }
+  const there = source.steps;
+  const steps = options.steps?.split(",").map(Number) ??
+    [...new Set([there[0], there.at(-1)!])].slice(0, there.length);
+  const absent = steps.findIndex((step) => !there.includes(step));
+  if (absent >= 0) {
+    throw new Failure(
+      `--steps must name steps whose factors are in ${source.folder}, which are ${
+        there.join(", ") || "not known: no file says one"
+      }; got ${JSON.stringify(options.steps!.split(",")[absent])}`,
+    );
+  }
+  return {
+    layers: [...new Set(layers)],
+    steps: [...new Set(steps)].sort((a, b) => a - b),
+    average,
+    noise,
+    seed,
+    maxRows,
+  };
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const { options, positional, help } = parseOptions(
+    args,
+    specification,
+    USAGE,
+  );
+  if (help) {
+    console.log(
+      `Tells how much of Kronecker factors is on their diagonal; without a folder, of a small network that it trains on the digits.\n\nUsage: ${USAGE} [folder] [options]\n\nOptions:\n${
+        describeOptions(specification)
+      }`,
+    );
+    return 0;
+  }
+  const given = folderOf(options, positional);
+  const say = options.json ? console.error : console.log;
+  return await interruptible(async (signal) => {
+    // What cannot be read leaves no folder behind.
+    const opened = given === undefined ? undefined : await openFactors(given);
+    if (opened) choose(opened, options);
+    const folder = await outside(() =>
+      newFolder({
+        out: options.out,
+        name: "analyze-factors",
+        task: "write into",
+        advice: "give another --out",
+      })
+    );
+    if (!opened) await train(join(folder, "run"), options.seed, say, signal);
+    const source = opened ?? await openFactors(join(folder, "run"));
+    const choice = choose(source, options);
+    const analysis = await analyze(source, choice, signal);
+    for (const [name, bytes] of Object.entries(filesOf(analysis))) {
+      await outside(() => writeFileAtomically(join(folder, name), bytes));
+    }
+    say(textTable(findingColumns, analysis.findings.map(findingCells)));
+    for (const name of analysis.leftOut) {
+      say(
+        `Left out, with more rows than --max-rows ${choice.maxRows}: ${name}`,
+      );
+    }
+    say(`report.html and numbers (CSV, JSON) are in ${folder}`);
+    if (options.json) {
+      const { findings, leftOut } = analysis;
+      console.log(jsonText({ ...choice, findings, leftOut, out: folder }));
+    }
+    return 0;
+  });
+}
+
+if (import.meta.main) await runCommand(() => main(Deno.args));

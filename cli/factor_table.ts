@@ -1,0 +1,214 @@
+/**
+ * The findings of `deno task analyze-factors` as tables: on the terminal, as CSV and
+ * as JSON.
+ *
+ * @module
+ */
+
+import { stringify } from "@std/csv";
+import type { FactorFinding, FactorStudy } from "./factor_study.ts";
+import type { PreconditionerRow } from "./factor_preconditioner.ts";
+import { percent, whole } from "./numbers.ts";
+
+/** Heads of the findings' columns. */
+export const findingColumns: readonly string[] = [
+  "layer",
+  "factor",
+  "average",
+  "step",
+  "rows",
+  "energy on diagonal",
+  "eigenvalues in discs",
+  "dominant rows",
+  "SNR",
+  "official SNR",
+  "change above 1",
+  "change below 1",
+  "verdict",
+];
+
+/** Decibels: none of one row, and without end of a diagonal matrix. */
+export const decibels = (ratio: number | undefined): string =>
+  ratio === undefined
+    ? "–"
+    : ratio === Infinity
+    ? "∞ dB"
+    : `${ratio.toFixed(1)} dB`;
+
+/** A relative change in percent, three digits; a dash where there is none. */
+export const changeText = (change: number | null): string =>
+  change === null ? "–" : `${Number((100 * change).toPrecision(3))} %`;
+
+/**
+ * A finding as a row of the table.
+ *
+ * @param finding The finding.
+ * @returns A cell for each of {@linkcode findingColumns}.
+ */
+export function findingCells(finding: FactorFinding): string[] {
+  const { layer, factor, form, step, file, rows, snr } = finding;
+  return [
+    layer,
+    factor ?? "–",
+    form ?? "–",
+    step === null ? file : String(step),
+    whole(rows),
+    percent(finding.diagonalEnergy),
+    percent(finding.inside),
+    percent(finding.dominant),
+    decibels(snr?.plain),
+    decibels(snr?.official),
+    changeText(finding.above.median),
+    changeText(finding.below.median),
+    finding.verdict,
+  ];
+}
+
+/**
+ * All findings as CSV.
+ *
+ * @param findings The findings.
+ * @returns A line for each, heads first.
+ */
+export function findingsCsv(findings: readonly FactorFinding[]): string {
+  const rows = findings.map(({ snr, above, below, ...rest }) => ({
+    ...rest,
+    snrPlain: snr?.plain ?? null,
+    snrOfficial: snr?.official ?? null,
+    aboveCount: above.count,
+    aboveMedian: above.median,
+    aboveMean: above.mean,
+    aboveLargest: above.largest,
+    belowCount: below.count,
+    belowMedian: below.median,
+    belowMean: below.mean,
+    belowLargest: below.largest,
+  }));
+  return stringify(rows, {
+    columns: [
+      "layer",
+      "factor",
+      "form",
+      "step",
+      "file",
+      "rows",
+      "scale",
+      "diagonalEnergy",
+      "evenly",
+      "inside",
+      "dominant",
+      "margin",
+      "snrPlain",
+      "snrOfficial",
+      "aboveCount",
+      "aboveMedian",
+      "aboveMean",
+      "aboveLargest",
+      "belowCount",
+      "belowMedian",
+      "belowMean",
+      "belowLargest",
+      "zeros",
+      "converged",
+      "verdict",
+    ],
+  });
+}
+
+/**
+ * Discs and eigenvalues as CSV: row i has the disc of row i, and the eigenvalues of
+ * rank i, in units of the factor's largest entry.
+ *
+ * @param studies The factors that have figures.
+ * @returns A line for each row of each.
+ */
+export function eigenvaluesCsv(
+  studies: readonly Pick<FactorStudy, "finding" | "discs" | "moved">[],
+): string {
+  const rows = studies.flatMap(({ finding, discs, moved }) => {
+    const { layer, factor, form, step, file } = finding;
+    return Array.from({ length: finding.rows }, (_, i) => ({
+      layer,
+      factor,
+      form,
+      step,
+      file,
+      row: i,
+      centre: discs.centres.data[i],
+      radius: discs.radii.data[i],
+      eigenvalue: discs.eigenvalues.data[i],
+      noisyEigenvalue: moved.after.data[i],
+      change: moved.changes[i],
+    }));
+  });
+  return stringify(rows, {
+    columns: [
+      "layer",
+      "factor",
+      "form",
+      "step",
+      "file",
+      "row",
+      "centre",
+      "radius",
+      "eigenvalue",
+      "noisyEigenvalue",
+      "change",
+    ],
+  });
+}
+
+/**
+ * What the preconditioner does, as CSV.
+ *
+ * @param rows One for each layer, step and preset.
+ * @returns A line for each.
+ */
+export function preconditionerCsv(rows: readonly PreconditionerRow[]): string {
+  return stringify(
+    rows.map(({ layer, step, preset, study }) => ({
+      layer,
+      step,
+      preset,
+      count: study.count,
+      least: study.fisher.least,
+      median: study.fisher.median,
+      largest: study.fisher.largest,
+      spread: study.spread,
+      lambdaShare: study.lambdaShare,
+      leastMultiplier: study.multiplier.least,
+      medianMultiplier: study.multiplier.median,
+      largestMultiplier: study.multiplier.largest,
+    })),
+    {
+      columns: [
+        "layer",
+        "step",
+        "preset",
+        "count",
+        "least",
+        "median",
+        "largest",
+        "spread",
+        "lambdaShare",
+        "leastMultiplier",
+        "medianMultiplier",
+        "largestMultiplier",
+      ],
+    },
+  );
+}
+
+/**
+ * A value as JSON text; an infinite number, as a diagonal matrix has, by its name.
+ *
+ * @param value The value.
+ * @returns The text.
+ */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_, part) =>
+      typeof part === "number" && !Number.isFinite(part) ? String(part) : part,
+  );
+}
