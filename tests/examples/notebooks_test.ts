@@ -13,7 +13,7 @@ const root = fromFileUrl(new URL("../..", import.meta.url));
 const required = Deno.args.includes("--require-jupyter");
 
 /** How many figures each notebook shows. */
-const notebooks = { adafisher_step: 4 };
+const notebooks = { adafisher_step: 4, landscape: 5 };
 
 interface Cell {
   readonly cell_type: "markdown" | "code";
