@@ -1,7 +1,8 @@
 /**
  * Studies of the paper, each a pure function to a typed result: how much of a
  * Kronecker factor is on its diagonal, how far AdaFisher's F goes with the diagonals
- * that it stands for, and the loss landscape of Figure 1.
+ * that it stands for, what its convergence propositions come to in numbers, and the loss
+ * landscape of Figure 1.
  *
  * @example How much of a layer's factor is on its diagonal
  * ```ts
@@ -44,6 +45,12 @@
  */
 
 export {
+  type QuadraticConvergence,
+  quadraticConvergence,
+  type QuadraticOptions,
+  type QuadraticStep,
+} from "./convergence.ts";
+export {
   type Diagonal,
   type Examples,
   type FisherDiagonalOptions,
@@ -80,6 +87,12 @@ export {
   gersgorin,
   type GersgorinOptions,
 } from "./gersgorin.ts";
+export {
+  type GradientDecay,
+  gradientDecay,
+  type GradientDecayOptions,
+  type GradientDecayPoint,
+} from "./gradient_decay.ts";
 export {
   type BlockReduction,
   type HeatmapCells,
