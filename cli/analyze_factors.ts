@@ -17,15 +17,16 @@ import {
 import { loadData } from "./data.ts";
 import { openDevice } from "./device.ts";
 import { analyze, type Choice } from "./factor_analysis.ts";
-import { filesOf } from "./factor_report.ts";
+import { FIGURES, filesOf } from "./factor_report.ts";
 import {
   type FactorSource,
   openFactors,
   usualLayers,
 } from "./factor_source.ts";
 import { findingCells, findingColumns, jsonText } from "./factor_table.ts";
-import { Failure, interruptible, outside } from "./failure.ts";
+import { Failure, interruptible, outside, pause } from "./failure.ts";
 import { newFolder } from "./folder.ts";
+import { ProgressBar } from "./progress.ts";
 import { build, runOptions, trainingOptions } from "./recipe.ts";
 import { trainRun, writeOptions } from "./run.ts";
 import { textTable } from "./table.ts";
@@ -201,7 +202,19 @@ async function main(args: readonly string[]): Promise<number> {
     const source = opened ?? await openFactors(join(folder, "run"));
     const choice = choose(source, options);
     const analysis = await analyze(source, choice, signal);
-    for (const [name, bytes] of Object.entries(filesOf(analysis))) {
+    const bar = new ProgressBar();
+    const files = await filesOf(analysis, async (done, total) => {
+      bar.show(() => ({
+        done,
+        total,
+        title: "Drawing",
+        details: `${done} of ${total} figures`,
+      }));
+      await pause();
+      signal.throwIfAborted();
+    }).finally(() => bar.clear());
+    await outside(() => Deno.mkdir(join(folder, FIGURES)));
+    for (const [name, bytes] of Object.entries(files)) {
       await outside(() => writeFileAtomically(join(folder, name), bytes));
     }
     say(textTable(findingColumns, analysis.findings.map(findingCells)));
@@ -210,7 +223,9 @@ async function main(args: readonly string[]): Promise<number> {
         `Left out, with more rows than --max-rows ${choice.maxRows}: ${name}`,
       );
     }
-    say(`report.html and numbers (CSV, JSON) are in ${folder}`);
+    say(
+      `report.html, figures (SVG, PNG) and numbers (CSV, JSON) are in ${folder}`,
+    );
     if (options.json) {
       const { findings, leftOut } = analysis;
       console.log(jsonText({ ...choice, findings, leftOut, out: folder }));

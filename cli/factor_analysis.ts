@@ -5,6 +5,8 @@
  */
 
 import type { FactorForm } from "../src/layers/mod.ts";
+import { type Curvature, curvatureOf } from "./factor_curvature.ts";
+import { factorFigures, type NamedFigure } from "./factor_figures.ts";
 import {
   type PreconditionerRow,
   preconditionersOf,
@@ -34,8 +36,12 @@ export interface Choice {
   readonly maxRows: number;
 }
 
-/** Discs and eigenvalues of a factor that is shown. */
-export type ShownStudy = Pick<FactorStudy, "finding" | "discs" | "moved">;
+/** A factor that is shown. */
+export interface ShownStudy extends Pick<FactorStudy, "finding" | "discs"> {
+  /** Without the noisy matrix itself. */
+  readonly moved: Omit<FactorStudy["moved"], "noisy">;
+  readonly figures: readonly NamedFigure[];
+}
 
 /** All that was found. */
 export interface Analysis {
@@ -50,6 +56,8 @@ export interface Analysis {
   readonly shown: readonly ShownStudy[];
   /** Factors that were too large. */
   readonly leftOut: readonly string[];
+  /** F beside the diagonals that it stands for. */
+  readonly curvature: Curvature;
   /** F over all steps that were kept; none where there is no run. */
   readonly preconditioners: readonly PreconditionerRow[];
 }
@@ -102,8 +110,9 @@ export async function analyze(
       const study = await studyFactor(factor, choice);
       findings.push(study.finding);
       if (isShown(factor, choice)) {
-        const { finding, discs, moved } = study;
-        shown.push({ finding, discs, moved });
+        const { finding, discs, moved: { noisy: _, ...moved } } = study;
+        const figures = factorFigures(study);
+        shown.push({ finding, discs, moved, figures });
       }
       done += work[i];
     }
@@ -118,6 +127,20 @@ export async function analyze(
         await heard(signal);
       })
       : [];
+    const curvature = await curvatureOf(
+      source,
+      choice.seed,
+      async (share) => {
+        bar.show(() => ({
+          done: share,
+          total: 1,
+          title: "Curvature",
+          details: "Fisher and Hessian diagonals",
+        }));
+        await heard(signal);
+      },
+      signal,
+    );
     return {
       choice,
       run: source.run?.options ?? null,
@@ -126,6 +149,7 @@ export async function analyze(
       shown,
       leftOut: large.map(titleOf),
       preconditioners,
+      curvature,
     };
   } finally {
     bar.clear();

@@ -67,8 +67,14 @@ export async function preconditionersOf(
   return rows;
 }
 
-/** The diagonals that each preset's optimizer would have; none of a layer not kept. */
-function diagonalsOf(
+/**
+ * The diagonals that each preset's optimizer would have.
+ *
+ * @param averages The averages after a step.
+ * @param layer A layer.
+ * @returns The diagonals by preset; none of a layer that was not kept.
+ */
+export function diagonalsOf(
   { paper, officialDiagonals }: FactorAverages,
   layer: string,
 ): Record<AdaFisherPreset, DiagonalAverages> | undefined {

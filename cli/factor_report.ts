@@ -4,16 +4,22 @@
  * @module
  */
 
+import type { DiagonalCorrelation } from "../src/analysis/mod.ts";
 import { officialPreset } from "../src/optim/mod.ts";
 import {
+  type ReportFigure,
   reportPage,
   type ReportSection,
   type ReportTable,
+  toPng,
+  toSvg,
 } from "../src/plot/mod.ts";
 import type { Analysis } from "./factor_analysis.ts";
+import type { CurvatureName } from "./factor_curvature.ts";
 import type { PreconditionerRow } from "./factor_preconditioner.ts";
 import type { FactorFinding, Verdict } from "./factor_study.ts";
 import {
+  curvatureCsv,
   decibels,
   eigenvaluesCsv,
   findingCells,
@@ -22,7 +28,10 @@ import {
   jsonText,
   preconditionerCsv,
 } from "./factor_table.ts";
-import { percent, whole } from "./numbers.ts";
+import { percent, short, whole } from "./numbers.ts";
+
+/** The folder of the figures. */
+export const FIGURES = "figures";
 
 /** The rule of the verdict, in words. */
 export const RULE =
@@ -41,9 +50,6 @@ const MEANING =
   "are the median relative changes of eigenvalues above and below 1, Kaiser's line, " +
   "under the noise; the numbers in the files have mean and largest, too, which are " +
   "those of the eigenvalues nearest to 0.";
-
-/** Numbers as reports have them: four digits. */
-const short = (x: number): string => String(Number(x.toPrecision(4)));
 
 /** `3 epochs`, `1 epoch`. */
 const counted = (count: number, what: string): string =>
@@ -97,7 +103,7 @@ function headlines(findings: readonly FactorFinding[]): string[] {
           ? ""
           : `, with a median SNR of ${
             decibels(medianOf(ratios))
-          } and half of them with at least ${
+          } dB and half of them with at least ${
             percent(medianOf(findings.map((f) => f.diagonalEnergy)))
           } of the energy on the diagonal`
       }`;
@@ -120,7 +126,7 @@ function summaryTable(findings: readonly FactorFinding[]): ReportTable {
       "concentrated",
       "partly",
       "spread",
-      "SNR",
+      "SNR, dB",
       "energy on diagonal",
       "dominant rows",
     ],
@@ -142,6 +148,29 @@ function summaryTable(findings: readonly FactorFinding[]): ReportTable {
       ];
     }),
   };
+}
+
+/** A section for each factor that is shown, its steps beneath each other. */
+function shownSections(
+  { shown }: Analysis,
+  drawings: ReadonlyMap<string, string>,
+): ReportSection[] {
+  const sections = new Map<string, ReportFigure[]>();
+  for (const { finding: { layer, factor, form }, figures } of shown) {
+    const heading = factor === null
+      ? layer
+      : `${factor} of ${layer}, ${form} average`;
+    const drawn = figures.map(({ name, caption }) => ({
+      svg: drawings.get(name)!,
+      caption,
+    }));
+    sections.set(heading, [...sections.get(heading) ?? [], ...drawn]);
+  }
+  return [...sections].map(([heading, figures]) => ({
+    heading,
+    text: "",
+    figures,
+  }));
 }
 
 /** Where the factors are from. */
@@ -244,13 +273,75 @@ function preconditionerSection(
   }];
 }
 
+/** How far F goes together with what it stands for. */
+function curvatureSection({ curvature }: Analysis): ReportSection {
+  const heading = "What F stands for";
+  if ("missing" in curvature) {
+    return {
+      heading,
+      text:
+        `The correlations of F with the Fisher and Hessian diagonals are not here: ${curvature.missing}.`,
+    };
+  }
+  const { step, examples, probes, rows } = curvature;
+  const of = (
+    preset: string,
+    diagonal: CurvatureName,
+    layer: string | null,
+  ): DiagonalCorrelation =>
+    rows.find((row) =>
+      row.preset === preset && row.diagonal === diagonal && row.layer === layer
+    )!.correlation;
+  const text = (correlation: number | undefined) =>
+    correlation === undefined ? "–" : correlation.toFixed(2);
+  const kinds = ["true Fisher", "empirical Fisher", "Hessian"] as const;
+  const presets = ["paper", "official"] as const;
+  const layers = [
+    ...new Set(rows.map(({ layer }) => layer)),
+  ];
+  return {
+    heading,
+    text: [
+      `F is meant to stand for the diagonal of the Fisher matrix. Here it is beside three diagonals, of the model after step ${step} in evaluation mode over ${examples} training examples: the true Fisher's (all classes, as probable as the model says), the empirical one's (the labels), both exact, and the Hessian's (Hutchinson's estimate, ${probes} probes). Numbers are Spearman's rank correlations over a layer's entries, which lambda and scale do not change: 1 for the same order, 0 for none.`,
+      presets.map((preset) =>
+        `Over all entries, F of the ${preset} preset has ${
+          kinds.map((kind) =>
+            `${text(of(preset, kind, null).spearman)} with the ${kind}`
+          ).join(", ")
+        }.`
+      ).join(" "),
+    ],
+    table: {
+      caption: "Rank correlations of F.",
+      columns: [
+        "layer",
+        "entries",
+        ...presets.flatMap((preset) =>
+          kinds.map((kind) => `${preset}: ${kind}`)
+        ),
+      ],
+      rows: layers.map((layer) => [
+        layer ?? "all together",
+        whole(of("paper", "Hessian", layer).count),
+        ...presets.flatMap((preset) =>
+          kinds.map((kind) => text(of(preset, kind, layer).spearman))
+        ),
+      ]),
+    },
+  };
+}
+
 /**
  * The report page.
  *
  * @param analysis What was found.
+ * @param drawings Its figures as SVG, by name.
  * @returns The page.
  */
-export function factorReport(analysis: Analysis): string {
+export function factorReport(
+  analysis: Analysis,
+  drawings: ReadonlyMap<string, string>,
+): string {
   const { choice, findings, leftOut, run } = analysis;
   return reportPage({
     title: run === null
@@ -277,7 +368,9 @@ export function factorReport(analysis: Analysis): string {
         ],
         table: { columns: findingColumns, rows: findings.map(findingCells) },
       },
+      ...shownSections(analysis, drawings),
       ...preconditionerSection(analysis),
+      curvatureSection(analysis),
       {
         heading: "How it was made",
         text: [
@@ -292,12 +385,27 @@ export function factorReport(analysis: Analysis): string {
  * Everything that goes into the folder.
  *
  * @param analysis What was found.
+ * @param onFigure Hears of each figure that is drawn: how many are, of how many.
  * @returns The files' bytes by name.
  */
-export function filesOf(analysis: Analysis): Record<string, Uint8Array> {
-  const { shown, preconditioners, findings } = analysis;
+export async function filesOf(
+  analysis: Analysis,
+  onFigure: (done: number, total: number) => Promise<void>,
+): Promise<Record<string, Uint8Array>> {
+  const { shown, preconditioners, findings, curvature } = analysis;
+  const files: Record<string, Uint8Array> = {};
+  const encoder = new TextEncoder();
+  const figures = shown.flatMap(({ figures }) => figures);
+  const drawings = new Map<string, string>();
+  for (const { name, figure } of figures) {
+    const svg = await toSvg(figure);
+    drawings.set(name, svg);
+    files[`${FIGURES}/${name}.svg`] = encoder.encode(svg);
+    files[`${FIGURES}/${name}.png`] = await toPng(svg);
+    await onFigure(drawings.size, figures.length);
+  }
   const texts = {
-    "report.html": factorReport(analysis),
+    "report.html": factorReport(analysis, drawings),
     "findings.csv": findingsCsv(findings),
     "eigenvalues.csv": eigenvaluesCsv(shown),
     "analysis.json": jsonText({
@@ -312,14 +420,17 @@ export function filesOf(analysis: Analysis): Record<string, Uint8Array> {
         changes: moved.changes,
       })),
     }),
+    ...("missing" in curvature
+      ? {}
+      : { "curvature.csv": curvatureCsv(curvature.rows) }),
     ...(preconditioners.length === 0
       ? {}
       : { "preconditioner.csv": preconditionerCsv(preconditioners) }),
   };
-  const encoder = new TextEncoder();
-  return Object.fromEntries(
-    Object.entries(texts).map(([name, text]) => [name, encoder.encode(text)]),
-  );
+  for (const [name, text] of Object.entries(texts)) {
+    files[name] = encoder.encode(text);
+  }
+  return files;
 }
 
 const numbers = (data: ArrayLike<number>): number[] => Array.from(data);

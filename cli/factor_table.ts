@@ -6,7 +6,9 @@
  */
 
 import { stringify } from "@std/csv";
-import type { FactorFinding, FactorStudy } from "./factor_study.ts";
+import type { ShownStudy } from "./factor_analysis.ts";
+import type { FactorFinding } from "./factor_study.ts";
+import type { CurvatureRow } from "./factor_curvature.ts";
 import type { PreconditionerRow } from "./factor_preconditioner.ts";
 import { percent, whole } from "./numbers.ts";
 
@@ -20,24 +22,24 @@ export const findingColumns: readonly string[] = [
   "energy on diagonal",
   "eigenvalues in discs",
   "dominant rows",
-  "SNR",
-  "official SNR",
+  "SNR, dB",
+  "official SNR, dB",
   "change above 1",
   "change below 1",
   "verdict",
 ];
 
-/** Decibels: none of one row, and without end of a diagonal matrix. */
+/** Decibels without their unit: none of one row, without end of a diagonal matrix. */
 export const decibels = (ratio: number | undefined): string =>
-  ratio === undefined
-    ? "–"
-    : ratio === Infinity
-    ? "∞ dB"
-    : `${ratio.toFixed(1)} dB`;
+  ratio === undefined ? "–" : ratio === Infinity ? "∞" : ratio.toFixed(1);
 
-/** A relative change in percent, three digits; a dash where there is none. */
+/** A relative change in percent, two digits; a dash where there is none. */
 export const changeText = (change: number | null): string =>
-  change === null ? "–" : `${Number((100 * change).toPrecision(3))} %`;
+  change === null
+    ? "–"
+    : change > 0 && change < 1e-5
+    ? `${(100 * change).toExponential(1)} %`
+    : `${Number((100 * change).toPrecision(2))} %`;
 
 /**
  * A finding as a row of the table.
@@ -123,7 +125,7 @@ export function findingsCsv(findings: readonly FactorFinding[]): string {
  * @returns A line for each row of each.
  */
 export function eigenvaluesCsv(
-  studies: readonly Pick<FactorStudy, "finding" | "discs" | "moved">[],
+  studies: readonly ShownStudy[],
 ): string {
   const rows = studies.flatMap(({ finding, discs, moved }) => {
     const { layer, factor, form, step, file } = finding;
@@ -194,6 +196,29 @@ export function preconditionerCsv(rows: readonly PreconditionerRow[]): string {
         "leastMultiplier",
         "medianMultiplier",
         "largestMultiplier",
+      ],
+    },
+  );
+}
+
+/**
+ * The correlations of F as CSV.
+ *
+ * @param rows One for each preset, diagonal and layer; the layer of all is empty.
+ * @returns A line for each.
+ */
+export function curvatureCsv(rows: readonly CurvatureRow[]): string {
+  return stringify(
+    rows.map(({ correlation, ...rest }) => ({ ...rest, ...correlation })),
+    {
+      columns: [
+        "preset",
+        "diagonal",
+        "layer",
+        "count",
+        "spearman",
+        "logPearson",
+        "positive",
       ],
     },
   );

@@ -14,3 +14,6 @@ export const megabytes = (bytes: number): string =>
 
 /** A whole number, its thousands apart. */
 export const whole = (count: number): string => count.toLocaleString("en-US");
+
+/** A number of any size, in four digits. */
+export const short = (x: number): string => String(Number(x.toPrecision(4)));

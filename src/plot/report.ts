@@ -67,8 +67,8 @@ svg .role-axis-grid line { stroke: var(--line); }
 svg .role-axis-tick line, svg .role-axis-domain line { stroke: var(--ink); }
 `;
 
-/** A number, with its share of a power of ten or in percent. */
-const NUMBER = /^[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( ?%)?$/;
+/** A number, with its share of a power of ten or in percent; one without end, or none. */
+const NUMBER = /^([-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( ?%)?|∞|–)$/;
 
 function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;")

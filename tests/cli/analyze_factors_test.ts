@@ -121,7 +121,7 @@ Deno.test("analyze: all factors of a run, and F at every step, with both presets
       Array(4).fill(["fc2", "paper"]),
     );
     assertEquals(analysis.preconditioners.length, 2 * 3 * 2);
-    const files = filesOf(analysis);
+    const files = await filesOf(analysis, () => Promise.resolve());
     const text = (name: string) => new TextDecoder().decode(files[name]);
     const rows = parse(text("findings.csv"), { skipFirstRow: true });
     assertEquals(rows.length, 16);
