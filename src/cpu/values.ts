@@ -356,11 +356,14 @@ export class Values {
     step: number,
     extent: number,
   ): { at: Index; conditions: Node[] } {
-    const reach = (extent - 1) * step + 1;
-    const conditions = this.within(index, reach);
-    if (step === 1) return { at: index, conditions };
+    if (step === 1) {
+      return { at: index, conditions: this.within(index, extent) };
+    }
     const [at, rest] = this.places.divide(index, step);
-    return { at, conditions: [...conditions, ...this.within(rest, 1)] };
+    return {
+      at,
+      conditions: [...this.within(at, extent), ...this.within(rest, 1)],
+    };
   }
 
   #pad(

@@ -8,7 +8,14 @@
  */
 
 import { mean, square } from "../tensor/functions.ts";
-import { add, mul, reshape, rsqrt, sub } from "../tensor/operations.ts";
+import {
+  add,
+  mul,
+  reshape,
+  rsqrt,
+  stopGradient,
+  sub,
+} from "../tensor/operations.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { sizeOf } from "../tensor/value.ts";
 import {
@@ -106,13 +113,16 @@ export function batchNorm2d(
 
   const column = (x: Tensor): Tensor => reshape(x, [channels, 1, 1]);
 
-  /** Mean and variance to normalize by, [C, 1, 1] or [1, C, 1, 1], and new buffers. */
+  /**
+   * The input less a centre, the mean less the centre and the variance, both
+   * [C, 1, 1] or [1, C, 1, 1], and new buffers.
+   */
   function momentsOf(
     x: Tensor,
     training: boolean,
     runningMean: Tensor,
     runningVariance: Tensor,
-  ): { centered: Tensor; variance: Tensor; buffers: Buffers } {
+  ): { centered: Tensor; offset?: Tensor; variance: Tensor; buffers: Buffers } {
     if (!training) {
       const centered = sub(x, column(runningMean));
       return { centered, variance: column(runningVariance), buffers: {} };
@@ -125,9 +135,17 @@ export function batchNorm2d(
         } has ${count}`,
       );
     }
-    const batchMean = mean(x, [0, 2, 3], { keepAxes: true });
-    const centered = sub(x, batchMean);
-    const variance = mean(square(centered), [0, 2, 3], { keepAxes: true });
+    const axes = [0, 2, 3], keepAxes = { keepAxes: true };
+    const batchMean = mean(x, axes, keepAxes);
+    // The formulas hold for any constant centre. At the mean they lose no digit,
+    // and the mean's derivative is one of [C], with no pass over the input of its own.
+    const center = stopGradient(batchMean);
+    const centered = sub(x, center);
+    const offset = sub(batchMean, center);
+    const variance = sub(
+      mean(square(centered), axes, keepAxes),
+      square(offset),
+    );
     const moved = (running: Tensor, batch: Tensor, scale: number): Tensor =>
       add(
         mul(1 - momentum, running),
@@ -135,6 +153,7 @@ export function batchNorm2d(
       );
     return {
       centered,
+      offset,
       variance,
       buffers: {
         [meanName]: moved(runningMean, batchMean, 1),
@@ -160,14 +179,11 @@ export function batchNorm2d(
         running(meanName),
         running(varianceName),
       );
-      const normalized = mul(
-        moments.centered,
-        rsqrt(add(moments.variance, eps)),
-      );
-      const output = add(
-        mul(normalized, column(take(weightName))),
-        column(take(biasName)),
-      );
+      const { centered, offset, variance } = moments;
+      const scale = mul(column(take(weightName)), rsqrt(add(variance, eps)));
+      const bias = column(take(biasName));
+      const shift = offset ? sub(bias, mul(offset, scale)) : bias;
+      const output = add(mul(centered, scale), shift);
       const uses = [{ layer, input: x, output }];
       return { output, uses, buffers: moments.buffers };
     },

@@ -189,6 +189,8 @@ class Builder {
     const same = a !== undefined && a.shape.length === shape.length &&
       a.shape.every((extent, i) => extent === shape[i]);
     switch (operation.kind) {
+      case "stop-gradient":
+        return first;
       case "reshape":
         if (same) return first;
         if (a!.operation.kind === "reshape") {

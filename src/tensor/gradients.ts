@@ -271,7 +271,8 @@ function operandGradient(
     case "scatter-add-rows":
       return takeRows(g, b);
     default:
-      // Sign and floor are flat wherever they are smooth; the rest is not float.
+      // Sign and floor are flat wherever they are smooth, and what stops gradients
+      // is so by its meaning; the rest is not float.
       return undefined;
   }
 }

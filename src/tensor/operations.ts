@@ -318,6 +318,28 @@ export function floor(x: TensorLike): Tensor {
   return unary("floor", x);
 }
 
+/**
+ * The same numbers, taken for constants by derivatives: nothing flows through to x.
+ * It costs nothing.
+ *
+ * @example
+ * ```ts
+ * import { evaluate } from "@adafisher/adafisher";
+ * import { constant, gradients, mul, stopGradient } from "@adafisher/adafisher/tensor";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = constant(3);
+ * const [gradient] = gradients(mul(x, stopGradient(x)), [x]);
+ * assertEquals([...(await evaluate(gradient)).data], [3]);
+ * ```
+ *
+ * @param x Any shape and type.
+ * @returns Shape and type of x.
+ */
+export function stopGradient(x: Tensor): Tensor {
+  return new Tensor({ kind: "stop-gradient" }, [x], x.shape, x.dtype);
+}
+
 /** Both operands as tensors of one shape and type. */
 function together(
   what: string,

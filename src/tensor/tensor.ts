@@ -58,6 +58,7 @@ export interface ConvolutionGeometry extends WindowGeometry {
  * | `iota` | -> int, each element its index along `axis` |
  * | `random-bits` | key int [2] -> int in [0, 2^24), see `randomBits` |
  * | unary, binary, comparison | element by element; comparisons give bool |
+ * | `stop-gradient` | -> the operand, flat for derivatives; no program has it |
  * | `select` | condition bool, a, b -> a where true, else b |
  * | `cast` | -> the same numbers in another type; towards int, truncated |
  * | `reshape` | -> the same elements in row-major order |
@@ -84,7 +85,8 @@ export type Operation =
   | { readonly kind: "iota"; readonly axis: number }
   | { readonly kind: "random-bits"; readonly stream: number }
   | { readonly kind: UnaryKind | BinaryKind | ComparisonKind }
-  | { readonly kind: "select" | "cast" | "reshape" | "broadcast" | "matmul" }
+  | { readonly kind: "stop-gradient" | "select" | "cast" }
+  | { readonly kind: "reshape" | "broadcast" | "matmul" }
   | { readonly kind: "transpose"; readonly permutation: readonly number[] }
   | {
     readonly kind: "slice";

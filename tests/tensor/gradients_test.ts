@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { compile } from "../../src/program/mod.ts";
+import { compile, lower } from "../../src/program/mod.ts";
 import { evaluate, referenceDevice } from "../../src/reference/mod.ts";
 import * as T from "../../src/tensor/mod.ts";
 import { assertAllClose } from "../assert_close.ts";
@@ -163,6 +163,21 @@ Deno.test("gradients of sign, floor and comparisons are zero", async () => {
   for (const f of flat) {
     assertEquals(await gradientAt((x) => T.sum(f(x)), [-1.5, 2.5]), [0, 0]);
   }
+});
+
+Deno.test("gradients do not flow through stopGradient, which costs nothing", async () => {
+  assertEquals(
+    await gradientAt(
+      (x) => T.sum(T.mul(x, T.stopGradient(T.mul(3, x)))),
+      [2, -1],
+    ),
+    [6, -3],
+  );
+  const x = T.constant(T.value([2, -1]));
+  assertEquals([...(await evaluate(T.stopGradient(x))).data], [2, -1]);
+  const y = T.neg(T.input("x", [2]));
+  const { instructions } = lower(new Map([["y", T.stopGradient(y)]]));
+  assertEquals(instructions.map((i) => i.operation.kind), ["input", "neg"]);
 });
 
 Deno.test("gradients do not flow through a mask or an index", async () => {
