@@ -1,6 +1,7 @@
 /**
- * What linear algebra on the host costs: `deno run bench/linalg.ts [sizes] [names]`,
- * everything at 128 and 256 by default.
+ * What linear algebra on the host and the studies of factors cost:
+ * `deno run bench/linalg.ts [--once] [sizes] [names]`, everything at 128 and 256 by
+ * default.
  *
  * Times are processor time, which what else runs on the machine hardly changes. Each
  * line has the best of three turns at each size, the growth from the first size to the
@@ -8,12 +9,17 @@
  * many times as long ml-matrix takes in turn: the median ratio. Its eigenvalues come
  * with eigenvectors always.
  *
+ * With `--once`, for large matrices, there is one cold turn of each: processor time, time
+ * by the clock, and the most memory that the process had, before and after: that before
+ * made the matrix.
+ *
  * @module
  */
 
 import process from "node:process";
 // deno-lint-ignore no-import-prefix -- a dependency of the benchmark alone
 import { EigenvalueDecomposition, Matrix } from "npm:ml-matrix@6.15.1";
+import { gersgorin, perturbation, spectrum } from "../src/analysis/mod.ts";
 import {
   cholesky,
   choleskyInverse,
@@ -28,14 +34,29 @@ import {
 } from "../src/linalg/mod.ts";
 import { randomNormal, type Value, value } from "../src/tensor/mod.ts";
 
-const given = Deno.args.map(Number).filter((size) => size > 0);
+const given = Deno.args.filter((size) => Number(size) > 0).map(Number);
 const sizes = given.length > 0 ? given : [128, 256];
-const names = Deno.args.filter((name) => Number.isNaN(Number(name)));
+const once = Deno.args.includes("--once");
+const names = Deno.args.filter((name) =>
+  Number.isNaN(Number(name)) && name !== "--once"
+);
 
-/** A covariance of 2 n samples. */
+/** Above this many rows a covariance costs as much as what is done with it. */
+const LARGE = 1000;
+
+/** A covariance of 2 n samples; a large one of random numbers, mirrored. */
 function covariance(n: number): Value {
+  if (n > LARGE) return mirrored(noise(n));
   const rows = value(randomNormal([1, n], 1, 2 * n * n), [2 * n, n]);
   return multiply(transposed(rows), rows);
+}
+
+function mirrored({ shape, data }: Value): Value {
+  const [n] = shape;
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < i; j++) data[j * n + i] = data[i * n + j];
+  }
+  return value(data, shape);
 }
 
 /** Not symmetric: random numbers. */
@@ -97,6 +118,22 @@ const tasks: readonly Task[] = [
     matrix: covariance,
     ours: (matrix) => newtonInverseRoot(matrix, 4),
   },
+  {
+    name: "gersgorin",
+    matrix: covariance,
+    ours: (matrix) => gersgorin(matrix),
+  },
+  {
+    name: "gersgorin, not symmetric",
+    matrix: noise,
+    ours: (matrix) => gersgorin(matrix, { symmetric: false }),
+  },
+  {
+    name: "perturbation",
+    matrix: covariance,
+    ours: (matrix) => perturbation(matrix),
+  },
+  { name: "spectrum", matrix: noise, ours: (matrix) => spectrum(matrix) },
 ];
 
 /** Milliseconds of processor time; short tasks again until they are a tenth second. */
@@ -109,8 +146,34 @@ function time(task: () => unknown): number {
   }
 }
 
+/** The most memory that the process had, in MiB. */
+const peak = () => Math.round(process.resourceUsage().maxRSS / 1024);
+
+/** One turn, and what it took. */
+function report(name: string, n: number, task: () => unknown): void {
+  const before = peak();
+  const begin = performance.now(), start = process.cpuUsage();
+  task();
+  const { user, system } = process.cpuUsage(start);
+  const clock = (performance.now() - begin) / 1e3;
+  console.log(
+    `${name.padEnd(28)}n = ${n}: ${
+      ((user + system) / 1e6).toFixed(2)
+    } s of processor time, ${
+      clock.toFixed(2)
+    } s by the clock, peak ${before} MiB before and ${peak()} MiB after`,
+  );
+}
+
 for (const { name, matrix, ours, peer } of tasks) {
   if (names.length > 0 && !names.includes(name)) continue;
+  if (once) {
+    for (const n of sizes) {
+      const input = matrix(n);
+      report(name, n, () => ours(input));
+    }
+    continue;
+  }
   const times: number[] = [];
   let ratio = "";
   for (const n of sizes) {

@@ -1,5 +1,10 @@
 import { assert, assertThrows } from "@std/assert";
-import { type ComplexMatrix, fft2, inverseFft2 } from "../../src/linalg/mod.ts";
+import {
+  type ComplexMatrix,
+  fft2,
+  inverseFft2,
+  transposed,
+} from "../../src/linalg/mod.ts";
 import { randomNormal, type Value, value } from "../../src/tensor/mod.ts";
 import { matrixOf, norm } from "./matrices.ts";
 
@@ -45,6 +50,26 @@ function directSum({ real, imaginary }: ComplexMatrix): ComplexMatrix {
   return { real: value(a, [m, n]), imaginary: value(b, [m, n]) };
 }
 
+/** The same of [1, n] rows and then columns, which is n times less work for [n, n]. */
+function sumByAxes(matrix: ComplexMatrix): ComplexMatrix {
+  const across = ({ real, imaginary }: ComplexMatrix): ComplexMatrix => {
+    const [m, n] = real.shape;
+    const a = new Float64Array(m * n), b = new Float64Array(m * n);
+    for (let i = 0; i < m; i++) {
+      const part = ({ data }: Value) =>
+        value(data.slice(i * n, (i + 1) * n), [1, n]);
+      const sum = directSum({ real: part(real), imaginary: part(imaginary) });
+      a.set(sum.real.data, i * n);
+      b.set(sum.imaginary.data, i * n);
+    }
+    return {
+      real: transposed(value(a, [m, n])),
+      imaginary: transposed(value(b, [m, n])),
+    };
+  };
+  return across(across(matrix));
+}
+
 /** The distance of two complex matrices over the norm of the second. */
 function distance(a: ComplexMatrix, b: ComplexMatrix): number {
   const part = (x: Value, y?: Value) => norm(x, y);
@@ -87,8 +112,26 @@ Deno.test("fft2() of a matrix of any shape is the direct double sum", () => {
   }
 });
 
+// Sums of larger squares take seconds to minutes: those lengths are rows
+// and columns above.
+const squares = lengths.filter((n) => n <= 200).map((n) => [n, n]);
+
+Deno.test("fft2() of a square matrix is the direct sum", () => {
+  for (const [m, n] of squares) {
+    const matrix = randomComplex(m, n);
+    const error = distance(fft2(matrix), sumByAxes(matrix));
+    assert(error <= 1e-12, `[${m}, ${n}]: ${error}`);
+  }
+});
+
 Deno.test("inverseFft2() gives back what fft2() was given", () => {
-  const all = [...lengths.map((n) => [1, n]), ...shapes, [149, 211]];
+  const all = [
+    ...lengths.map((n) => [1, n]),
+    ...lengths.map((n) => [n, 1]),
+    ...shapes,
+    ...squares,
+    [149, 211],
+  ];
   for (const [m, n] of all) {
     const matrix = randomComplex(m, n);
     const error = distance(inverseFft2(fft2(matrix)), matrix);
