@@ -11,7 +11,7 @@ import {
   type FigureOptions,
   quantitative,
 } from "./figure.ts";
-import { pictureLayer, shadeOf, shadesLegend } from "./shades.ts";
+import { DARKEST, pictureLayer, shadeOf, shadesLegend } from "./shades.ts";
 
 /** What {@linkcode factorHeatMap} may be given. */
 export interface FactorHeatMapOptions extends FigureOptions {
@@ -92,7 +92,7 @@ export function factorHeatMap(
     layer: [
       pictureLayer(pictures, { x, y }, position),
       shadesLegend(
-        least < low || sizes.includes(0) ? "|M| (darkest: or less)" : "|M|",
+        least < low || sizes.includes(0) ? ["|M|", DARKEST] : "|M|",
         [low, high],
         "log",
       ),

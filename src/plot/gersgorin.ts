@@ -33,8 +33,8 @@ const DISC = seriesColors[0], EIGENVALUE = seriesColors[1];
 const EIGENVALUE_RGBA: Rgba = [0xd5, 0x5e, 0x00, 255];
 const NONE: Rgba = [0, 0, 0, 0];
 
-/** Numbers of an axis; those far from 1, as those of S are, with a power of ten. */
-const LABEL =
+/** Labels of an axis: numbers far from 1, as many of factors are, by powers of ten. */
+const NUMBER_LABELS =
   "datum.value == 0 ? '0' : format(datum.value, abs(datum.value) < 1e-3 || abs(datum.value) >= 1e5 ? '.3~e' : '.4~g')";
 
 /** What the figure shows of {@linkcode Gersgorin}. */
@@ -114,7 +114,7 @@ export function gersgorinFigure(
   }
   const view = viewOf([...discs, ...dots], width);
   const { x, y, height } = view;
-  const axis = { labelExpr: LABEL };
+  const axis = { labelExpr: NUMBER_LABELS };
   const position = {
     x: { ...quantitative("x", { title: "Real part", domain: x }), axis },
     y: { ...quantitative("y", { title: "Imaginary part", domain: y }), axis },

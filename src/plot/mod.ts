@@ -26,6 +26,28 @@
  * assert(page.includes("</svg>"));
  * ```
  *
+ * @example The studies of a factor: its entries, its discs, what noise does to it
+ * ```ts
+ * import { gersgorin, heatmapCells, perturbation } from "@adafisher/adafisher/analysis";
+ * import {
+ *   factorHeatMap,
+ *   gersgorinFigure,
+ *   perturbationFigure,
+ *   toSvg,
+ * } from "@adafisher/adafisher/plot";
+ * import { value } from "@adafisher/adafisher/tensor";
+ * import { assert } from "@std/assert";
+ *
+ * // Of a training run: `deno task train --factors every:50`, then `readFactorFolder`.
+ * const factor = value([5, 1, 0, 1, 4, 1, 0, 1, 3], [3, 3]);
+ * const figures = [
+ *   factorHeatMap(heatmapCells(factor, 360, "largest"), { title: "H of fc1" }),
+ *   gersgorinFigure(gersgorin(factor)),
+ *   perturbationFigure(perturbation(factor, { sigma: 1e-3, seed: 1 })),
+ * ];
+ * for (const figure of figures) assert((await toSvg(figure)).startsWith("<svg"));
+ * ```
+ *
  * @module
  */
 
@@ -49,7 +71,16 @@ export {
   type LinePoint,
   type LineSeries,
 } from "./line_chart.ts";
+export {
+  perturbationFigure,
+  type PerturbedEigenvalues,
+} from "./perturbation.ts";
 export { type PngOptions, toPng } from "./png.ts";
+export {
+  type PreconditionerFigures,
+  preconditionerFigures,
+  type PreconditionerPoint,
+} from "./preconditioner.ts";
 export {
   type Report,
   type ReportFigure,
@@ -58,6 +89,12 @@ export {
   type ReportTable,
 } from "./report.ts";
 export { scatter, type ScatterOptions, type ScatterSeries } from "./scatter.ts";
+export { type FactorSnr, snrFigure } from "./snr.ts";
+export {
+  spectrumFigure,
+  type SpectrumFigureOptions,
+  type SpectrumPair,
+} from "./spectrum.ts";
 export {
   surfaceChart,
   type SurfaceOptions,

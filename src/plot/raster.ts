@@ -9,6 +9,11 @@ import { crc32, deflateSync } from "node:zlib";
 /** A colour: red, green, blue and opacity, each in [0, 255]. */
 export type Rgba = readonly [number, number, number, number];
 
+/** A colour in words of CSS, without its opacity. */
+export function cssOf([r, g, b]: Rgba): string {
+  return `rgb(${r}, ${g}, ${b})`;
+}
+
 /** A chunk of a PNG: length, type, data, checksum. */
 function chunk(type: string, data: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(data.length + 12);

@@ -29,6 +29,9 @@ export function shadeOf(share: number): Rgba {
   return SHADES[Math.round(255 * Math.min(1, Math.max(0, share)))];
 }
 
+/** The line of a legend that says what the darkest shade takes in. */
+export const DARKEST = "(darkest: or less)";
+
 /** Pixels that a picture of few cells has at most along its longer side. */
 const SIDE = 720;
 
@@ -90,13 +93,13 @@ function enlarged(
 /**
  * A layer that shows nothing, but gives the shades their legend.
  *
- * @param title What the shades are, with its unit.
+ * @param title What the shades are, with its unit; an element a line.
  * @param domain Numbers of the darkest and the lightest shade.
  * @param scale How numbers lie between them.
  * @returns The layer.
  */
 export function shadesLegend(
-  title: string,
+  title: string | readonly string[],
   [low, high]: readonly [number, number],
   scale: "linear" | "log" = "linear",
 ): JsonFields {
@@ -113,7 +116,6 @@ export function shadesLegend(
           gradientOpacity: 1,
           gradientStrokeColor: "#999999",
           gradientLength: 200,
-          titleLimit: 260,
           format: scale === "log" ? "~g" : undefined,
         },
       },

@@ -16,7 +16,7 @@ import {
   requireShown,
   seriesScales,
 } from "./figure.ts";
-import { rasterUrl, type Rgba } from "./raster.ts";
+import { cssOf, rasterUrl, type Rgba } from "./raster.ts";
 
 /** A path over a surface. */
 export interface SurfacePath {
@@ -52,7 +52,6 @@ const shade = (share: number): Rgba =>
   LOW.map((low, i) =>
     Math.round(low + (HIGH[i] - low) * Math.min(1, Math.max(0, share)))
   ) as unknown as Rgba;
-const css = ([r, g, b]: Rgba): string => `rgb(${r}, ${g}, ${b})`;
 
 /** An arrowhead that points upwards, in a square from -1 to 1. */
 const ARROW = "M0,-0.8L0.6,0.6L0,0.3L-0.6,0.6Z";
@@ -113,7 +112,7 @@ export function surfaceChart(options: SurfaceOptions): Figure {
   const shades = {
     type: "linear",
     domain: [low, high],
-    range: [css(LOW), css(HIGH)],
+    range: [cssOf(LOW), cssOf(HIGH)],
   };
   const { color, dash } = seriesScales(names);
   const field = { field: "path", type: "nominal" };

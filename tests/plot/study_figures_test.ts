@@ -1,11 +1,27 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { inflateSync } from "node:zlib";
-import { gersgorin, heatmapCells } from "../../src/analysis/mod.ts";
+import {
+  gersgorin,
+  heatmapCells,
+  inDecibels,
+  inOfficialScale,
+  perturbation,
+  preconditioner,
+  spectrum,
+} from "../../src/analysis/mod.ts";
+import { identity } from "../../src/linalg/mod.ts";
+import { linear } from "../../src/layers/mod.ts";
+import { officialPreset, paperPreset } from "../../src/optim/mod.ts";
 import {
   factorHeatMap,
   type Figure,
   gersgorinFigure,
+  perturbationFigure,
+  preconditionerFigures,
+  type PreconditionerPoint,
+  snrFigure,
+  spectrumFigure,
   toPng,
   toSvg,
 } from "../../src/plot/mod.ts";
@@ -31,16 +47,17 @@ async function requireSmall(figure: Figure): Promise<string> {
 function imageOf(svg: string) {
   const [, text] = svg.match(/data:image\/png;base64,([^"]+)/)!;
   const png = Buffer.from(text, "base64");
-  const at = png.indexOf("IDAT");
+  const chunk = png.indexOf("IDAT");
   const pixels = inflateSync(
-    png.subarray(at + 4, at + 4 + png.readUInt32BE(at - 4)),
+    png.subarray(chunk + 4, chunk + 4 + png.readUInt32BE(chunk - 4)),
   );
   const width = png.readUInt32BE(16), height = png.readUInt32BE(20);
-  const at4 = (row: number, column: number) => {
-    const start = row * (1 + 4 * width) + 1 + 4 * column;
+  const at = (down: number, right: number) => {
+    const start = Math.floor(down) * (1 + 4 * width) + 1 +
+      4 * Math.floor(right);
     return [...pixels.subarray(start, start + 4)];
   };
-  return { width, height, at: at4 };
+  return { width, height, at };
 }
 
 Deno.test("factorHeatMap: shades go with the logarithm of the size, row 0 at the top", async () => {
@@ -61,8 +78,9 @@ Deno.test("factorHeatMap: shades go with the logarithm of the size, row 0 at the
   for (const [i, j] of [[0, 1], [1, 1], [2, 0], [2, 1]]) {
     assertEquals(shadeAt(i, j), [...shadeOf(0)]);
   }
-  for (const text of ["H", "Row", "Column", "|M| (darkest: or less)"]) {
-    assert(textsOf(svg).includes(text), `no ${text} among ${textsOf(svg)}`);
+  // The legend's title has two lines, in elements of their own.
+  for (const text of ["H", "Row", "Column", "|M|", "(darkest: or less)"]) {
+    assert(svg.includes(`>${text}<`), `no ${text} in ${svg}`);
   }
 });
 
@@ -179,4 +197,253 @@ Deno.test("gersgorinFigure: draws one disc without an extent, and refuses what i
   assertThrows(draw([1], [-1], [1]), RangeError, "at least 0, got -1 at [0]");
   assertThrows(draw([NaN], [1], [1]), RangeError, "centres of discs");
   assertThrows(draw([1], [1], [Infinity]), RangeError, "eigenvalues");
+});
+
+/** Data, encodings and the like of a figure, as any tool for Vega-Lite reads them. */
+// deno-lint-ignore no-explicit-any -- a test reads what a reader of JSON reads
+const read = (figure: Figure): any => JSON.parse(JSON.stringify(figure));
+
+const eigenvalues = (before: number[], after: number[]) => ({
+  before: value(before, [before.length]),
+  after: value(after, [after.length]),
+});
+
+Deno.test("perturbationFigure: ranks begin at the largest, and both axes are logarithmic", async () => {
+  const study = perturbation(value([3, 0, 0, 0.5], [2, 2]), { sigma: 1e-3 });
+  const figure = perturbationFigure(study, { title: "H" });
+  const texts = textsOf(await toSvg(figure));
+  for (
+    const text of [
+      "H",
+      "Eigenvalue",
+      "Rank of the eigenvalue",
+      "without noise",
+      "with noise",
+      "Kaiser's line",
+    ]
+  ) {
+    assert(texts.includes(text), `no ${text} among ${texts}`);
+  }
+  const [kaiser, before] = read(figure).layer;
+  assertEquals(
+    kaiser.data.values.map((point: { eigenvalue: number }) => point.eigenvalue),
+    [1, 1],
+  );
+  assertEquals(
+    before.data.values.map((point: { rank: number; eigenvalue: number }) => [
+      point.rank,
+      point.eigenvalue,
+    ]),
+    [[1, study.before.data[1]], [2, study.before.data[0]]],
+  );
+  const { x, y } = before.encoding;
+  assertEquals([x.scale.type, y.scale.type], ["log", "log"]);
+});
+
+Deno.test("perturbationFigure: says how many eigenvalues no logarithmic axis has", async () => {
+  // 1e-13 beside 2 is rounding.
+  const figure = perturbationFigure(
+    eigenvalues([1e-13, 1, 2], [-0.1, -0.01, 2]),
+  );
+  const texts = textsOf(await toSvg(figure));
+  assert(texts.includes("without noise (1 not above 0)"), `${texts}`);
+  assert(texts.includes("with noise (2 not above 0)"), `${texts}`);
+});
+
+Deno.test("perturbationFigure: 4,609 eigenvalues make a small figure", async () => {
+  const numbers = Array.from({ length: LARGE }, (_, k) => 1e-3 * 1.002 ** k);
+  const svg = await requireSmall(
+    perturbationFigure(eigenvalues(numbers, numbers.map((x) => x * 1.01))),
+  );
+  assert((svg.match(/<path /g)?.length ?? 0) < 100);
+});
+
+Deno.test("perturbationFigure: refuses what has no place, and names it", () => {
+  const draw = (before: number[], after: number[]) => () =>
+    perturbationFigure(eigenvalues(before, after));
+  assertThrows(draw([], []), RangeError, "at least one, got 0 and 0");
+  assertThrows(draw([1, 2], [1]), RangeError, "got 1 and 2");
+  assertThrows(draw([1], [NaN]), RangeError, "eigenvalues with noise");
+  assertThrows(
+    draw([-1, 0], [1, 2]),
+    RangeError,
+    "eigenvalues without noise: a log scale needs one above 0",
+  );
+});
+
+Deno.test("spectrumFigure: shades go with the scale from the faint to the brightest", async () => {
+  const factor = identity(16);
+  const { noisy } = perturbation(factor, { sigma: 1e-2, seed: 1 });
+  const pair = { clean: spectrum(factor), noisy: spectrum(noisy) };
+  for (
+    const [scale, unit, of] of [
+      ["decibels", "20 log10 |F| (dB)", inDecibels],
+      ["official", "20 ln |F|", inOfficialScale],
+    ] as const
+  ) {
+    const svg = await toSvg(spectrumFigure(pair, { scale, title: "H" }));
+    for (const text of ["H", "Without noise", "With noise", unit]) {
+      assert(svg.includes(`>${text}<`), `no ${text} in ${svg}`);
+    }
+    assertEquals(svg.match(/<image /g)?.length, 2);
+    const levels = [pair.clean, pair.noisy].map(({ magnitude }) =>
+      of(magnitude).data
+    );
+    // One in a hundred of all cells, and no more, is not above the darkest shade.
+    const all = levels.flatMap((data) => [...data]).sort((a, b) => a - b);
+    const low = all[Math.floor(all.length / 100)], high = all[all.length - 1];
+    const { width, at } = imageOf(svg);
+    const side = width / 16;
+    for (const [k, l] of [[8, 8], [7, 9], [3, 4], [0, 15]]) {
+      const share = (levels[0][16 * k + l] - low) / (high - low);
+      assertEquals(
+        at((k + 0.5) * side, (l + 0.5) * side),
+        [...shadeOf(share)],
+      );
+    }
+  }
+});
+
+Deno.test("spectrumFigure: spectra of 4,609 rows are two small images", async () => {
+  const data = new Float64Array(LARGE * LARGE);
+  for (let i = 0; i < data.length; i++) data[i] = 1 + (i * 7919) % 10007;
+  const magnitude = value(data, [LARGE, LARGE]);
+  const svg = await requireSmall(
+    spectrumFigure({ clean: { magnitude }, noisy: { magnitude } }),
+  );
+  assertEquals(svg.match(/<image /g)?.length, 2);
+});
+
+Deno.test("spectrumFigure: refuses spectra of two shapes, and what is not finite", () => {
+  const of = (n: number, entry: number) => ({
+    magnitude: value(new Float64Array(n * n).fill(entry), [n, n]),
+  });
+  assertThrows(
+    () => spectrumFigure({ clean: of(2, 1), noisy: of(3, 1) }),
+    RangeError,
+    "one shape, got [2,2] and [3,3]",
+  );
+  assertThrows(
+    () => spectrumFigure({ clean: of(2, 1), noisy: of(2, NaN) }),
+    RangeError,
+    "finite",
+  );
+});
+
+Deno.test("snrFigure: shows both readings of each layer and step", async () => {
+  const ratio = (plain: number) => ({ plain, official: plain + 3 });
+  const figure = snrFigure([
+    { layer: "H of a", step: 600, snr: ratio(7) },
+    { layer: "H of a", step: 50, snr: ratio(5) },
+    { layer: "H of b", step: 50, snr: ratio(-2) },
+  ]);
+  const svg = await toSvg(figure);
+  const texts = textsOf(svg);
+  for (const text of ["SNR (dB)", "H of a", "H of b", "plain", "official"]) {
+    assert(texts.includes(text), `no ${text} among ${texts}`);
+  }
+  assert(texts.indexOf("50") < texts.indexOf("600"), `${texts}`);
+  const [, points] = read(figure).layer;
+  assertEquals(points.data.values.length, 6);
+  // Without steps there is no legend of them.
+  const alone = snrFigure([{ layer: "a", snr: ratio(1) }]);
+  assert(!textsOf(await toSvg(alone)).includes("Step"));
+});
+
+Deno.test("snrFigure: refuses none, and what is not finite", () => {
+  assertThrows(() => snrFigure([]), RangeError, "at least one, got none");
+  const snr = { plain: Infinity, official: Infinity };
+  assertThrows(
+    () => snrFigure([{ layer: "H of a", snr }]),
+    RangeError,
+    "plain SNR of H of a",
+  );
+});
+
+async function pointsOfF(): Promise<PreconditionerPoint[]> {
+  const points: PreconditionerPoint[] = [];
+  for (const name of ["fc1", "fc2"]) {
+    for (const step of [50, 600]) {
+      for (
+        const [preset, fields] of [
+          ["paper", paperPreset],
+          ["official", officialPreset],
+        ] as const
+      ) {
+        const averages = {
+          h: value([0.1 + step / 1000, 0.2, 0.3], [3]),
+          s: value([0.1, 0.4], [2]),
+        };
+        const layer = linear(name, 2, 2);
+        const study = await preconditioner(layer, averages, fields);
+        points.push({ layer: name, step, preset, study });
+      }
+    }
+  }
+  return points;
+}
+
+Deno.test("preconditionerFigures: have a panel a layer, and both presets in it", async () => {
+  const points = await pointsOfF();
+  const figures = preconditionerFigures(points, { title: "F" });
+  const titles = {
+    range: "Entries of F",
+    spread: "Largest F / least F",
+    histogram: "Entries (%)",
+    lambdaShare: "lambda / F (%)",
+    multiplier: "Multiplier 1 / F",
+  };
+  for (const [name, figure] of Object.entries(figures)) {
+    const texts = textsOf(await toSvg(figure));
+    const shown = titles[name as keyof typeof titles];
+    for (const text of ["F", shown, "fc1", "fc2"]) {
+      assert(texts.includes(text), `no ${text} among ${texts}`);
+    }
+  }
+  const shares = read(figures.lambdaShare).data.values;
+  assertEquals(
+    shares.map(({ y }: { y: number }) => y),
+    points.map(({ study }) => 100 * study.lambdaShare),
+  );
+  const [first] = read(figures.multiplier).data.values;
+  const { least, median, largest } = points[0].study.multiplier;
+  assertEquals([first.low, first.y, first.high], [least, median, largest]);
+});
+
+Deno.test("preconditionerFigures: the histogram is that of the last step, and all of it", async () => {
+  const { histogram } = preconditionerFigures(await pointsOfF());
+  const bars: { layer: string; preset: string; share: number }[] =
+    read(histogram).data.values;
+  const panels = new Map<string, number>();
+  for (const { layer, preset, share } of bars) {
+    const panel = `${layer}: ${preset}`;
+    panels.set(panel, (panels.get(panel) ?? 0) + share);
+  }
+  assertEquals([...panels.keys()], [
+    "fc1: paper, step 600",
+    "fc1: official, step 600",
+    "fc2: paper, step 600",
+    "fc2: official, step 600",
+  ]);
+  for (const sum of panels.values()) {
+    // But for the rounding of a sum of forty.
+    assert(Math.abs(sum - 100) < 1e-12);
+  }
+});
+
+Deno.test("preconditionerFigures: refuses none, one twice, and what is not finite", async () => {
+  assertThrows(() => preconditionerFigures([]), RangeError, "got none");
+  const [point] = await pointsOfF();
+  assertThrows(
+    () => preconditionerFigures([point, point]),
+    RangeError,
+    "got F of fc1 at step 50, paper twice",
+  );
+  const fisher = { ...point.study.fisher, least: NaN };
+  assertThrows(
+    () =>
+      preconditionerFigures([{ ...point, study: { ...point.study, fisher } }]),
+    RangeError,
+    "Entries of F of fc1 at step 50, paper",
+  );
 });
