@@ -17,7 +17,7 @@ import {
 import { loadData } from "./data.ts";
 import { openDevice } from "./device.ts";
 import { analyze, type Choice } from "./factor_analysis.ts";
-import { FIGURES, filesOf } from "./factor_report.ts";
+import { FIGURES, filesOf } from "./factor_outputs.ts";
 import {
   type FactorSource,
   openFactors,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Spectrum, spectrum } from "../src/analysis/mod.ts";
 import type { FactorForm } from "../src/layers/mod.ts";
 import { type Curvature, curvatureOf } from "./factor_curvature.ts";
 import { factorFigures, type NamedFigure } from "./factor_figures.ts";
@@ -15,6 +16,7 @@ import type { Factor, FactorSource } from "./factor_source.ts";
 import {
   type FactorFinding,
   type FactorStudy,
+  memoryOf,
   studyFactor,
   titleOf,
 } from "./factor_study.ts";
@@ -40,6 +42,8 @@ export interface Choice {
 export interface ShownStudy extends Pick<FactorStudy, "finding" | "discs"> {
   /** Without the noisy matrix itself. */
   readonly moved: Omit<FactorStudy["moved"], "noisy">;
+  /** Shares of energy near the diagonals, of the factor and with noise. */
+  readonly spectra: Record<"clean" | "noisy", Omit<Spectrum, "magnitude">>;
   readonly figures: readonly NamedFigure[];
 }
 
@@ -110,9 +114,7 @@ export async function analyze(
       const study = await studyFactor(factor, choice);
       findings.push(study.finding);
       if (isShown(factor, choice)) {
-        const { finding, discs, moved: { noisy: _, ...moved } } = study;
-        const figures = factorFigures(study);
-        shown.push({ finding, discs, moved, figures });
+        shown.push(show(study, choice));
       }
       done += work[i];
     }
@@ -154,6 +156,24 @@ export async function analyze(
   } finally {
     bar.clear();
   }
+}
+
+/** The figures of a factor, and what of its studies is no matrix. */
+function show(study: FactorStudy, { noise, maxRows }: Choice): ShownStudy {
+  const { finding, discs, scaled, moved: { noisy, ...moved } } = study;
+  const memory = memoryOf(maxRows);
+  const spectra = {
+    clean: spectrum(scaled, { memory }),
+    noisy: spectrum(noisy, { memory }),
+  };
+  const bands = ({ magnitude: _, ...shares }: Spectrum) => shares;
+  return {
+    finding,
+    discs,
+    moved,
+    spectra: { clean: bands(spectra.clean), noisy: bands(spectra.noisy) },
+    figures: factorFigures(study, spectra, noise),
+  };
 }
 
 /** Whether a factor gets figures. */

@@ -5,14 +5,16 @@
  * @module
  */
 
-import { heatmapCells } from "../src/analysis/mod.ts";
+import { heatmapCells, type Spectrum } from "../src/analysis/mod.ts";
 import {
   factorHeatMap,
   type Figure,
   gersgorinFigure,
+  perturbationFigure,
+  spectrumFigure,
 } from "../src/plot/mod.ts";
 import { type FactorStudy, titleOf } from "./factor_study.ts";
-import { decibels } from "./factor_table.ts";
+import { changeText, decibels } from "./factor_table.ts";
 import { percent, short, whole } from "./numbers.ts";
 
 /** A figure of the report. */
@@ -31,21 +33,42 @@ const CELLS = 360;
 export const fileNameOf = (...parts: (string | number | null)[]): string =>
   parts.filter((part) => part !== null).join("-").replace(/[^\w.-]+/g, "_");
 
+/** Spectra of a factor. */
+export interface SpectrumPair {
+  readonly clean: Spectrum;
+  readonly noisy: Spectrum;
+}
+
 /**
  * The figures of one factor.
  *
  * @param study Its studies.
- * @returns Discs and heat map.
+ * @param spectra Its spectra.
+ * @param noise Deviation of the noise.
+ * @returns Heat map, discs, eigenvalues under noise, spectra.
  */
-export function factorFigures(study: FactorStudy): NamedFigure[] {
+export function factorFigures(
+  study: FactorStudy,
+  spectra: SpectrumPair,
+  noise: number,
+): NamedFigure[] {
   const { layer, factor, form, step } = study.finding;
   const file = step === null
     ? study.finding.file.replace(/\.\w+$/, "")
     : `step-${step}`;
-  const named = (what: string) => fileNameOf(layer, factor, form, file, what);
+  const named = (what: string, drawn: Drawn): NamedFigure => ({
+    name: fileNameOf(layer, factor, form, file, what),
+    ...drawn,
+  });
   return [
-    { name: named("heat-map"), ...heatMapOf(study) },
-    { name: named("discs"), ...discsOf(study) },
+    named("heat-map", heatMapOf(study)),
+    named("discs", discsOf(study)),
+    // On its logarithmic axes only eigenvalues above 0 have a place.
+    ...(study.moved.before.data.some((x) => x > 0) &&
+        study.moved.after.data.some((x) => x > 0)
+      ? [named("noise", noiseOf(study, noise))]
+      : []),
+    named("spectrum", spectrumOf(study, spectra, noise)),
   ];
 }
 
@@ -98,5 +121,46 @@ function discsOf({ finding, discs }: FactorStudy): Drawn {
           short(margin)
         } of the largest entry more on the diagonal than beside it`
     }. ${percent(inside)} of the eigenvalues lie in a disc, as they must.`,
+  };
+}
+
+function noiseOf({ finding, moved }: FactorStudy, noise: number): Drawn {
+  const { above, below, zeros } = finding;
+  const part = ({ count, median, largest }: typeof above, where: string) =>
+    count === 0
+      ? `none is ${where} it`
+      : `those ${where} it, ${whole(count)}, change by ${
+        changeText(median)
+      } in the median and ${changeText(largest)} at most`;
+  return {
+    figure: perturbationFigure(moved, { title: titleOf(finding) }),
+    caption: `Eigenvalues of ${
+      titleOf(finding)
+    }, without and with noise of deviation ${noise} beside the diagonal. If the diagonal holds what counts, the eigenvalues above Kaiser's line stay where they are. Here ${
+      part(above, "above")
+    }; ${part(below, "below")}${
+      zeros === 0 ? "" : `; ${whole(zeros)} are 0 but for rounding`
+    }.`,
+  };
+}
+
+function spectrumOf(
+  { finding }: FactorStudy,
+  { clean, noisy }: SpectrumPair,
+  noise: number,
+): Drawn {
+  const of = ({ share, uniform }: Spectrum["diagonal"]) =>
+    `${percent(share)} (${percent(uniform)})`;
+  return {
+    figure: spectrumFigure({ clean, noisy }, { title: titleOf(finding) }),
+    caption: `Magnitudes of the two-dimensional spectrum of ${
+      titleOf(finding)
+    }, without and with noise of deviation ${noise}, frequency 0 in the middle. What is on the diagonal of a factor spreads from the anti-diagonal of its spectrum; smooth structure beside it gathers at frequency 0. Here the band of a twentieth of the rows on either side holds, of the energy of the factor, ${
+      of(clean.diagonal)
+    } along the diagonal; of its spectrum, ${
+      of(clean.antiDiagonal)
+    } along the anti-diagonal, and ${
+      of(noisy.antiDiagonal)
+    } with noise. In brackets: what it would be with all entries of one size.`,
   };
 }

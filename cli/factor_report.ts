@@ -1,37 +1,25 @@
 /**
- * What `deno task analyze-factors` leaves in its folder: report and numbers.
+ * The report page of `deno task analyze-factors`.
  *
  * @module
  */
 
-import type { DiagonalCorrelation } from "../src/analysis/mod.ts";
 import { officialPreset } from "../src/optim/mod.ts";
 import {
   type ReportFigure,
   reportPage,
   type ReportSection,
   type ReportTable,
-  toPng,
-  toSvg,
 } from "../src/plot/mod.ts";
 import type { Analysis } from "./factor_analysis.ts";
-import type { CurvatureName } from "./factor_curvature.ts";
-import type { PreconditionerRow } from "./factor_preconditioner.ts";
-import type { FactorFinding, Verdict } from "./factor_study.ts";
+import type { NamedFigure } from "./factor_figures.ts";
 import {
-  curvatureCsv,
-  decibels,
-  eigenvaluesCsv,
-  findingCells,
-  findingColumns,
-  findingsCsv,
-  jsonText,
-  preconditionerCsv,
-} from "./factor_table.ts";
+  curvatureSection,
+  preconditionerSection,
+} from "./factor_fisher_report.ts";
+import type { FactorFinding, Verdict } from "./factor_study.ts";
+import { decibels, findingCells, findingColumns } from "./factor_table.ts";
 import { percent, short, whole } from "./numbers.ts";
-
-/** The folder of the figures. */
-export const FIGURES = "figures";
 
 /** The rule of the verdict, in words. */
 export const RULE =
@@ -150,6 +138,18 @@ function summaryTable(findings: readonly FactorFinding[]): ReportTable {
   };
 }
 
+/** Figures over all layers or steps. */
+export interface Overview {
+  readonly snr: readonly NamedFigure[];
+  readonly preconditioner: readonly NamedFigure[];
+}
+
+const drawnOf = (
+  figures: readonly NamedFigure[],
+  drawings: ReadonlyMap<string, string>,
+): ReportFigure[] =>
+  figures.map(({ name, caption }) => ({ svg: drawings.get(name)!, caption }));
+
 /** A section for each factor that is shown, its steps beneath each other. */
 function shownSections(
   { shown }: Analysis,
@@ -160,11 +160,10 @@ function shownSections(
     const heading = factor === null
       ? layer
       : `${factor} of ${layer}, ${form} average`;
-    const drawn = figures.map(({ name, caption }) => ({
-      svg: drawings.get(name)!,
-      caption,
-    }));
-    sections.set(heading, [...sections.get(heading) ?? [], ...drawn]);
+    sections.set(heading, [
+      ...sections.get(heading) ?? [],
+      ...drawnOf(figures, drawings),
+    ]);
   }
   return [...sections].map(([heading, figures]) => ({
     heading,
@@ -206,140 +205,17 @@ function identityLeft({ run, choice }: Analysis): string[] {
   ];
 }
 
-function preconditionerSection(
-  { preconditioners, choice }: Analysis,
-): ReportSection[] {
-  const rows = preconditioners.filter(({ step }) =>
-    choice.steps.includes(step)
-  );
-  if (rows.length === 0) return [];
-  const cells = ({ layer, step, preset, study }: PreconditionerRow) => [
-    layer,
-    preset,
-    String(step),
-    whole(study.count),
-    ...[
-      study.fisher.least,
-      study.fisher.median,
-      study.fisher.largest,
-      study.spread,
-    ].map(short),
-    percent(study.lambdaShare),
-    ...[
-      study.multiplier.least,
-      study.multiplier.median,
-      study.multiplier.largest,
-    ].map(short),
-  ];
-  const last = choice.steps.at(-1)!;
-  const said = (["paper", "official"] as const).map((preset) => {
-    const those = rows.filter((row) =>
-      row.preset === preset && row.step === last
-    );
-    const spreads = those.map(({ study }) => study.spread);
-    const shares = those.map(({ study }) => study.lambdaShare);
-    return `With the ${preset} preset at step ${last} the largest entry of F is ${
-      short(Math.min(...spreads))
-    } to ${short(Math.max(...spreads))} times the least, by layer; lambda is ${
-      percent(Math.min(...shares))
-    } to ${percent(Math.max(...shares))} of F in the mean over entries.`;
-  });
-  return [{
-    heading: "What the preconditioner does",
-    text: [
-      `AdaFisher divides the momentum by F, the product of the two diagonals plus lambda, so that 1 / F multiplies the learning rate of each coordinate. A spread of 1 is SGD with momentum, of one learning rate. ${
-        said.join(" ")
-      }`,
-    ],
-    table: {
-      caption:
-        "F of each layer. Both presets see the same batches and parameters, those of this run.",
-      columns: [
-        "layer",
-        "preset",
-        "step",
-        "entries",
-        "least F",
-        "median F",
-        "largest F",
-        "spread",
-        "lambda's share",
-        "least 1/F",
-        "median 1/F",
-        "largest 1/F",
-      ],
-      rows: rows.map(cells),
-    },
-  }];
-}
-
-/** How far F goes together with what it stands for. */
-function curvatureSection({ curvature }: Analysis): ReportSection {
-  const heading = "What F stands for";
-  if ("missing" in curvature) {
-    return {
-      heading,
-      text:
-        `The correlations of F with the Fisher and Hessian diagonals are not here: ${curvature.missing}.`,
-    };
-  }
-  const { step, examples, probes, rows } = curvature;
-  const of = (
-    preset: string,
-    diagonal: CurvatureName,
-    layer: string | null,
-  ): DiagonalCorrelation =>
-    rows.find((row) =>
-      row.preset === preset && row.diagonal === diagonal && row.layer === layer
-    )!.correlation;
-  const text = (correlation: number | undefined) =>
-    correlation === undefined ? "–" : correlation.toFixed(2);
-  const kinds = ["true Fisher", "empirical Fisher", "Hessian"] as const;
-  const presets = ["paper", "official"] as const;
-  const layers = [
-    ...new Set(rows.map(({ layer }) => layer)),
-  ];
-  return {
-    heading,
-    text: [
-      `F is meant to stand for the diagonal of the Fisher matrix. Here it is beside three diagonals, of the model after step ${step} in evaluation mode over ${examples} training examples: the true Fisher's (all classes, as probable as the model says), the empirical one's (the labels), both exact, and the Hessian's (Hutchinson's estimate, ${probes} probes). Numbers are Spearman's rank correlations over a layer's entries, which lambda and scale do not change: 1 for the same order, 0 for none.`,
-      presets.map((preset) =>
-        `Over all entries, F of the ${preset} preset has ${
-          kinds.map((kind) =>
-            `${text(of(preset, kind, null).spearman)} with the ${kind}`
-          ).join(", ")
-        }.`
-      ).join(" "),
-    ],
-    table: {
-      caption: "Rank correlations of F.",
-      columns: [
-        "layer",
-        "entries",
-        ...presets.flatMap((preset) =>
-          kinds.map((kind) => `${preset}: ${kind}`)
-        ),
-      ],
-      rows: layers.map((layer) => [
-        layer ?? "all together",
-        whole(of("paper", "Hessian", layer).count),
-        ...presets.flatMap((preset) =>
-          kinds.map((kind) => text(of(preset, kind, layer).spearman))
-        ),
-      ]),
-    },
-  };
-}
-
 /**
  * The report page.
  *
  * @param analysis What was found.
- * @param drawings Its figures as SVG, by name.
+ * @param overview Figures over all layers or steps.
+ * @param drawings All figures as SVG, by name.
  * @returns The page.
  */
 export function factorReport(
   analysis: Analysis,
+  overview: Overview,
   drawings: ReadonlyMap<string, string>,
 ): string {
   const { choice, findings, leftOut, run } = analysis;
@@ -367,9 +243,13 @@ export function factorReport(
           }.`,
         ],
         table: { columns: findingColumns, rows: findings.map(findingCells) },
+        figures: drawnOf(overview.snr, drawings),
       },
       ...shownSections(analysis, drawings),
-      ...preconditionerSection(analysis),
+      ...preconditionerSection(
+        analysis,
+        drawnOf(overview.preconditioner, drawings),
+      ),
       curvatureSection(analysis),
       {
         heading: "How it was made",
@@ -380,61 +260,3 @@ export function factorReport(
     ],
   });
 }
-
-/**
- * Everything that goes into the folder.
- *
- * @param analysis What was found.
- * @param onFigure Hears of each figure that is drawn: how many are, of how many.
- * @returns The files' bytes by name.
- */
-export async function filesOf(
-  analysis: Analysis,
-  onFigure: (done: number, total: number) => Promise<void>,
-): Promise<Record<string, Uint8Array>> {
-  const { shown, preconditioners, findings, curvature } = analysis;
-  const files: Record<string, Uint8Array> = {};
-  const encoder = new TextEncoder();
-  const figures = shown.flatMap(({ figures }) => figures);
-  const drawings = new Map<string, string>();
-  for (const { name, figure } of figures) {
-    const svg = await toSvg(figure);
-    drawings.set(name, svg);
-    files[`${FIGURES}/${name}.svg`] = encoder.encode(svg);
-    files[`${FIGURES}/${name}.png`] = await toPng(svg);
-    await onFigure(drawings.size, figures.length);
-  }
-  const texts = {
-    "report.html": factorReport(analysis, drawings),
-    "findings.csv": findingsCsv(findings),
-    "eigenvalues.csv": eigenvaluesCsv(shown),
-    "analysis.json": jsonText({
-      ...analysis,
-      rule: RULE,
-      shown: shown.map(({ finding, discs, moved }) => ({
-        ...titled(finding),
-        centres: numbers(discs.centres.data),
-        radii: numbers(discs.radii.data),
-        eigenvalues: numbers(discs.eigenvalues.data),
-        noisyEigenvalues: numbers(moved.after.data),
-        changes: moved.changes,
-      })),
-    }),
-    ...("missing" in curvature
-      ? {}
-      : { "curvature.csv": curvatureCsv(curvature.rows) }),
-    ...(preconditioners.length === 0
-      ? {}
-      : { "preconditioner.csv": preconditionerCsv(preconditioners) }),
-  };
-  for (const [name, text] of Object.entries(texts)) {
-    files[name] = encoder.encode(text);
-  }
-  return files;
-}
-
-const numbers = (data: ArrayLike<number>): number[] => Array.from(data);
-
-const titled = (
-  { layer, form, factor, step, file }: FactorFinding,
-) => ({ layer, form, factor, step, file });

@@ -37,7 +37,7 @@ export const decibels = (ratio: number | undefined): string =>
 export const changeText = (change: number | null): string =>
   change === null
     ? "–"
-    : change > 0 && change < 1e-5
+    : change > 0 && (change < 1e-5 || change > 1e3)
     ? `${(100 * change).toExponential(1)} %`
     : `${Number((100 * change).toPrecision(2))} %`;
 
@@ -156,6 +156,49 @@ export function eigenvaluesCsv(
       "eigenvalue",
       "noisyEigenvalue",
       "change",
+    ],
+  });
+}
+
+/**
+ * Energy near the diagonals of factors and spectra as CSV, with what it would be if all
+ * entries were of one size.
+ *
+ * @param studies The factors that have figures.
+ * @returns Two lines for each, without and with noise.
+ */
+export function spectraCsv(studies: readonly ShownStudy[]): string {
+  const rows = studies.flatMap(({ finding, spectra }) => {
+    const { layer, factor, form, step, file } = finding;
+    return Object.entries(spectra).map(([kind, bands]) => ({
+      layer,
+      factor,
+      form,
+      step,
+      file,
+      noise: kind === "noisy",
+      diagonal: bands.diagonal.share,
+      diagonalUniform: bands.diagonal.uniform,
+      spectrumDiagonal: bands.spectrumDiagonal.share,
+      spectrumDiagonalUniform: bands.spectrumDiagonal.uniform,
+      antiDiagonal: bands.antiDiagonal.share,
+      antiDiagonalUniform: bands.antiDiagonal.uniform,
+    }));
+  });
+  return stringify(rows, {
+    columns: [
+      "layer",
+      "factor",
+      "form",
+      "step",
+      "file",
+      "noise",
+      "diagonal",
+      "diagonalUniform",
+      "spectrumDiagonal",
+      "spectrumDiagonalUniform",
+      "antiDiagonal",
+      "antiDiagonalUniform",
     ],
   });
 }

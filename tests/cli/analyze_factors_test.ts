@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import { parse } from "@std/csv";
 import { analyze, type Choice } from "../../cli/factor_analysis.ts";
-import { filesOf } from "../../cli/factor_report.ts";
+import { filesOf } from "../../cli/factor_outputs.ts";
 import { openFactors, usualLayers } from "../../cli/factor_source.ts";
 import { studyFactor, verdictOf } from "../../cli/factor_study.ts";
 import { Failure } from "../../cli/failure.ts";
