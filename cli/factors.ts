@@ -3,7 +3,8 @@
  *
  * The factors of a step are those of its batch with the parameters before it, as the
  * optimizer would see them. `factors/step-<k>.safetensors` has the averages after the
- * observation of step k. Beside a checkpoint of step k lies
+ * observation of step k. The paper's average forgets a batch within some steps, so that
+ * steps far before a kept one are not observed. Beside a checkpoint of step k lies
  * `factor-averages-<k>.safetensors`, with which the averages go on after a stop.
  *
  * @module
@@ -20,6 +21,7 @@ import {
 import { batchAt } from "../src/data/mod.ts";
 import { readSafetensors } from "../src/io/mod.ts";
 import { crossEntropy, type Layer } from "../src/layers/mod.ts";
+import { officialPreset, paperPreset } from "../src/optim/adafisher_fields.ts";
 import type { DeviceState } from "../src/program/mod.ts";
 import { intValue, type Value } from "../src/tensor/mod.ts";
 import type { ModelState, Trainer, TrainerOptions } from "../src/train/mod.ts";
@@ -41,6 +43,9 @@ const AVERAGES = /^factor-averages-\d+\.safetensors$/;
 const averagesAt = (folder: string, step: number): string =>
   join(folder, `factor-averages-${step}.safetensors`);
 
+/** Steps after which a batch's share of the paper's average is below float32's rounding. */
+const FORGOTTEN = Math.ceil(Math.log(2 ** -24) / Math.log(paperPreset.decay));
+
 /** The steps of a plan: a function of the step's number, and the last one named. */
 function readWhen(
   when: string,
@@ -54,6 +59,22 @@ function readWhen(
   if (!list) return undefined;
   const steps = list.split(",").map(Number);
   return { has: (step) => steps.includes(step), last: Math.max(...steps) };
+}
+
+/**
+ * Whether the averages of a kept step depend on the factors of this one.
+ *
+ * @param when `every:50`, or `steps:1,50`.
+ * @param step Number of the step, from 1.
+ * @returns Whether it must be observed.
+ */
+export function isObserved(when: string, step: number): boolean {
+  if ((step - 1) % officialPreset.interval === 0) return true;
+  const { has } = readWhen(when)!;
+  for (let later = step; later <= step + FORGOTTEN; later++) {
+    if (has(later)) return true;
+  }
+  return false;
 }
 
 /**
@@ -179,6 +200,7 @@ export async function keepFactors(
         trainer.epoch >= options.epochs || index === trainer.stepsPerEpoch
       ) return;
       const step = trainer.step + 1;
+      if (!isObserved(when, step)) return;
       const batch = batchAt(
         examples,
         { ...batches, seed, epoch: trainer.epoch },

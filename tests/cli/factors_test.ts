@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { loadData } from "../../cli/data.ts";
-import { type FactorPlan, resumedPlan } from "../../cli/factors.ts";
+import { type FactorPlan, isObserved, resumedPlan } from "../../cli/factors.ts";
 import { build, runOptions } from "../../cli/recipe.ts";
 import { type Run, trainRun } from "../../cli/run.ts";
 import { readFactorFolder } from "../../src/analysis/mod.ts";
@@ -11,15 +11,20 @@ import { assertAllClose } from "../assert_close.ts";
 import { inFolder, namesIn } from "../data/temporary.ts";
 import { runCli } from "./commands.ts";
 
-const options = runOptions({ dataset: "iris", epochs: 2, "batch-size": 50 });
+const twoEpochs = runOptions({ dataset: "iris", epochs: 2, "batch-size": 50 });
 const data = await loadData("iris", null, new AbortController().signal);
 
 /** Trains in a folder; `events` is after how many events it is interrupted. */
 async function train(
   folder: string,
   factors: FactorPlan | undefined,
-  { from, events = Infinity }: { from?: Run["from"]; events?: number } = {},
+  { from, events = Infinity, epochs = 2 }: {
+    from?: Run["from"];
+    events?: number;
+    epochs?: number;
+  } = {},
 ): Promise<string> {
+  const options = { ...twoEpochs, epochs };
   let heard = 0;
   const signal = {
     get aborted() {
@@ -58,7 +63,7 @@ Deno.test("train --factors: H of the first layer is the average of its batches' 
         batchSize: 50,
         shuffle: true,
         normalization: data.normalization,
-        seed: options.seed,
+        seed: twoEpochs.seed,
         epoch: step <= 3 ? 0 : 1,
       }, (step - 1) % 3);
       const count = inputs.shape[0];
@@ -83,6 +88,35 @@ Deno.test("train --factors: H of the first layer is the average of its batches' 
         { absolute: 1e-6 },
         `step ${step}`,
       );
+    }
+  }));
+
+Deno.test("train --factors: observes the steps that a kept one still remembers", () =>
+  inFolder(async (folder) => {
+    const observed = [...Array(150).keys()].map((i) => i + 1)
+      .filter((step) => isObserved("steps:150", step));
+    assertEquals(observed.slice(0, 3), [1, 75, 76]);
+    assertEquals(observed.length, 77);
+    assert(isObserved("every:60", 1000) && isObserved("every:1000", 925));
+    assert(!isObserved("every:1000", 924) && isObserved("every:1000", 901));
+
+    // The steps kept in between let the first run observe all of them.
+    const all: Record<string, Awaited<ReturnType<typeof readFactorFolder>>> =
+      {};
+    for (const steps of ["70,140,150", "150"]) {
+      const path = `${folder}/${steps}`;
+      await Deno.mkdir(path);
+      const plan = { when: `steps:${steps}`, layers: ["fc1", "fc2"] };
+      await train(path, plan, { epochs: 50 });
+      const read = await readFactorFolder(`${path}/factors`);
+      all[steps] = read.filter(({ step }) => step === 150);
+    }
+    assertEquals(all["150"].length, 8);
+    for (const [i, { name, matrix }] of all["150"].entries()) {
+      // What was forgotten weighs no more than a rounding of the largest entry.
+      const expected = [...all["70,140,150"][i].matrix.data];
+      const absolute = 2 ** -23 * Math.max(...expected.map(Math.abs));
+      assertAllClose(matrix, expected, { absolute }, name);
     }
   }));
 
