@@ -52,12 +52,11 @@ export function factorFigures(
   spectra: SpectrumPair,
   noise: number,
 ): NamedFigure[] {
-  const { layer, factor, form, step } = study.finding;
-  const file = step === null
-    ? study.finding.file.replace(/\.\w+$/, "")
-    : `step-${step}`;
+  const { layer, factor, form, step, file } = study.finding;
+  // Another program's files may have the same name and step in two of them.
+  const place = form === null || step === null ? file : `step-${step}`;
   const named = (what: string, drawn: Drawn): NamedFigure => ({
-    name: fileNameOf(layer, factor, form, file, what),
+    name: fileNameOf(layer, factor, form, place, what),
     ...drawn,
   });
   return [

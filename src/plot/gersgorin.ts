@@ -191,15 +191,17 @@ function circleLayers(
       mark: {
         type: "point",
         fill: DISC,
-        strokeOpacity: 0,
-        // All of them, one over the other, still show what lies beneath.
-        opacity: 1 - (1 - 0.5) ** (1 / discs.length),
+        strokeWidth: 0,
+        // All of them, one over the other, still show what lies beneath. An opacity of
+        // the mark as a whole would cost a PNG a picture of its own for each disc.
+        opacity: 1,
+        fillOpacity: 1 - (1 - 0.5) ** (1 / discs.length),
       },
       encoding: { ...position, size: circles.size },
     },
     {
       data: circles.data,
-      mark: { type: "point", strokeWidth: 0.8, opacity: 0.8 },
+      mark: { type: "point", strokeWidth: 0.8, strokeOpacity: 0.8, opacity: 1 },
       encoding: { ...position, size: circles.size, stroke: what },
     },
     {
