@@ -21,7 +21,7 @@ import {
 import { batchAt } from "../src/data/mod.ts";
 import { readSafetensors } from "../src/io/mod.ts";
 import { crossEntropy, type Layer } from "../src/layers/mod.ts";
-import { officialPreset, paperPreset } from "../src/optim/adafisher_fields.ts";
+import { officialPreset } from "../src/optim/mod.ts";
 import type { DeviceState } from "../src/program/mod.ts";
 import { intValue, type Value } from "../src/tensor/mod.ts";
 import type { ModelState, Trainer, TrainerOptions } from "../src/train/mod.ts";
@@ -43,8 +43,11 @@ const AVERAGES = /^factor-averages-\d+\.safetensors$/;
 const averagesAt = (folder: string, step: number): string =>
   join(folder, `factor-averages-${step}.safetensors`);
 
-/** Steps after which a batch's share of the paper's average is below float32's rounding. */
-const FORGOTTEN = Math.ceil(Math.log(2 ** -24) / Math.log(paperPreset.decay));
+/**
+ * Steps after which a batch is forgotten: it weighs 2e-10 in the paper's average, less
+ * than float32's rounding even where factors have shrunk to a hundredth since.
+ */
+const FORGOTTEN = 100;
 
 /** The steps of a plan: a function of the step's number, and the last one named. */
 function readWhen(

@@ -126,7 +126,7 @@ const specification = {
     placeholder: "steps",
     about:
       "Steps in which full Kronecker factors are kept, such as every:50 or " +
-      "steps:1,50; observed in the 75 steps before each, which may double their time",
+      "steps:1,50; observed in the 100 steps before each, which may double their time",
   },
   "factor-layers": {
     kind: "text",
