@@ -46,6 +46,8 @@ const RUN = 64;
 const ENOUGH_UNITS = 16;
 /** What a part should reduce at least. */
 const LEAST_PART = 4096;
+/** Numbers side by side that are worth a part of their own, and of how many in all. */
+const PLANE = 256, MANY_PLANES = 2 ** 17;
 
 /** A reduction as loops. */
 export interface ReductionSource {
@@ -131,6 +133,12 @@ function partsOf(runs: readonly Run[], results: number): number {
   const reduced = runs.filter((run) => run.reduced);
   if (reduced.length === 0) return 1;
   const length = sizeOf(extentsOf(reduced));
+  // The planes of a channel are far apart: image by image, all of them are read in
+  // the order in which they lie, by the thread that has just written the image.
+  const [images, channels, plane] = runs;
+  const inPlanes = runs.length === 3 && images.reduced && !channels.reduced &&
+    plane.extent >= PLANE;
+  if (inPlanes && length * results >= MANY_PLANES) return images.extent;
   // Results next to one another are vectors of 16, and a unit together.
   const units = runs[runs.length - 1].reduced ? results : results / 16;
   return Math.max(

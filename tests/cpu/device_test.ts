@@ -75,6 +75,7 @@ const programs: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   "sum over rows": (x) => sum(x, 1),
   "sum over columns": (x) => sum(x, 0),
   "sum of all": (x) => sum(mul(x, x)),
+  "sum over planes": (x) => sum(reshape(x, [30, 10, 630]), [0, 2]),
   max: (x) => max(x, 0),
   argmax: (x) => argmax(x, 0),
   matmul: (x) => matmul(x, transpose(x)),
