@@ -18,7 +18,13 @@ import type { Rgba } from "./raster.ts";
 import { pictureLayer, shadeOf, shadesLegend } from "./shades.ts";
 
 /** More discs than these are a picture of how many lie over a point. */
-const MOST_CIRCLES = 200;
+const MOST_CIRCLES = 100;
+
+/**
+ * More discs than these are but circles: fills as faint as they would need have no
+ * colour of their own in eight bits.
+ */
+const MOST_FILLED = 40;
 
 /** Pixels of a picture for one of the figure: sharp on fine screens. */
 const SHARPNESS = 2;
@@ -52,7 +58,7 @@ interface Disc {
 
 /**
  * Discs in the complex plane, and the eigenvalues over them; one unit is as long
- * upwards as to the right. Up to 200 discs are circles. More are one image, of how
+ * upwards as to the right. Up to 100 discs are circles. More are one image, of how
  * many discs lie over a point.
  *
  * @example The discs of three rows
@@ -185,20 +191,19 @@ function circleLayers(
     },
     size: { field: "size", type: "quantitative", scale: null },
   };
-  return [
-    {
-      data: circles.data,
-      mark: {
-        type: "point",
-        fill: DISC,
-        strokeWidth: 0,
-        // All of them, one over the other, still show what lies beneath. An opacity of
-        // the mark as a whole would cost a PNG a picture of its own for each disc.
-        opacity: 1,
-        fillOpacity: 1 - (1 - 0.5) ** (1 / discs.length),
-      },
-      encoding: { ...position, size: circles.size },
+  const fill = {
+    data: circles.data,
+    mark: {
+      type: "point",
+      fill: DISC,
+      strokeOpacity: 0,
+      // All of them, one over the other, still show what lies beneath.
+      opacity: 1 - (1 - 0.5) ** (1 / discs.length),
     },
+    encoding: { ...position, size: circles.size },
+  };
+  return [
+    ...(discs.length <= MOST_FILLED ? [fill] : []),
     {
       data: circles.data,
       mark: { type: "point", strokeWidth: 0.8, strokeOpacity: 0.8, opacity: 1 },

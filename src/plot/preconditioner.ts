@@ -166,7 +166,7 @@ function overSteps(
   const x = { ...step, scale: { ...step.scale as JsonFields, padding: 8 } };
   const vertical = (field: string) => ({
     ...quantitative(field, axis),
-    axis: { format: "~g", tickCount: 5 },
+    axis: { format: axis.scale === "log" ? "~g" : undefined, tickCount: 5 },
   });
   const color = presetColors(points);
   const band = {

@@ -400,6 +400,8 @@ Deno.test("preconditionerFigures: have a panel a layer, and both presets in it",
       assert(texts.includes(text), `no ${text} among ${texts}`);
     }
   }
+  const percent = textsOf(await toSvg(figures.lambdaShare));
+  assert(percent.includes("100"), `no 100 among ${percent}`);
   const shares = read(figures.lambdaShare).data.values;
   assertEquals(
     shares.map(({ y }: { y: number }) => y),
