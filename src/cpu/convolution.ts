@@ -20,6 +20,7 @@ import type { FunctionBuilder } from "./assembler.ts";
 import { type Expression, i32, type Local, v128 } from "./expression.ts";
 import { type Axis, axisOf, copyBand, placeOn, placesOf } from "./image.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
+import { factorsOf, type Products, productsOf } from "./products.ts";
 import { type Phase, type Sliding, slidingOf } from "./sliding.ts";
 import {
   clear,
@@ -53,12 +54,23 @@ const MOST_TILES = 16;
 /** Units of work that keep many threads busy. */
 const ENOUGH_UNITS = 32;
 
-/** The kernels of `conv` or `conv-input-gradient`. */
-export function convolutionKernels(scene: Scene, index: number): Kernel[] {
-  const sliding = slidingOf(scene.instructions, index);
+/** Whether kernels compute several such convolutions together, and save work. */
+export function shareConvolutions(
+  { instructions }: Scene,
+  index: number,
+): boolean {
+  return isForWinograd(slidingOf(instructions, index));
+}
+
+/** The kernels of `conv` or `conv-input-gradient`, or of several that share operands. */
+export function convolutionKernels(
+  scene: Scene,
+  ...results: readonly number[]
+): Kernel[] {
+  const sliding = slidingOf(scene.instructions, results[0]);
   return isForWinograd(sliding)
-    ? winogradKernels(scene, index, sliding)
-    : [directKernel(scene, index, sliding)];
+    ? winogradKernels(scene, results, sliding)
+    : results.map((index) => directKernel(scene, index, sliding));
 }
 
 /** The kernel of a convolution whose products are all computed. */
@@ -68,13 +80,13 @@ export function directKernel(
   sliding: Sliding,
 ): Kernel {
   const instruction = scene.instructions[index];
-  const inputs = instruction.operands.map((o) => scene.roots[o]);
+  const { inputs, products } = productsOf(scene, [index]);
   const plan = planOf(sliding);
   return {
     name: nameOf(instruction),
-    key: `convolution ${JSON.stringify(plan)}, ${inputs[0] === inputs[1]}`,
-    emit: (f) => emitConvolution(f, plan, new Set(inputs).size),
-    inputs: [...new Set(inputs)],
+    key: `convolution ${JSON.stringify([plan, products])}`,
+    emit: (f) => emitConvolution(f, plan, products),
+    inputs,
     outputs: [{ number: index, spec: instruction }],
     units: plan.batch * plan.groups * plan.bands * plan.outs,
     scratch: plan.direct ? 0 : plan.block * plan.plane * FLOAT,
@@ -169,15 +181,13 @@ function planOf(sliding: Sliding): Plan {
 function emitConvolution(
   f: FunctionBuilder,
   plan: Plan,
-  operands: number,
+  products: Products,
 ): void {
   const { groups, from, to, image, result, band, bands, block, direct } = plan;
   const { rows, outs } = plan;
   const tilesOfOut = Math.ceil(rows.tiles / outs);
-  const x = f.parameter(0);
-  const w = f.parameter(operands - 1);
   const [y, scratch, first, last] = [0, 1, 2, 3].map((i) =>
-    f.parameter(operands + i)
+    f.parameter(products.operands + i)
   );
   const unit = f.local("i32");
   f.loop(unit, first, last, 1, () => {
@@ -188,16 +198,11 @@ function emitConvolution(
     const rest = f.let(i32.div_u(unit, outs));
     const start = f.let(i32.mul(i32.rem_u(rest, bands), band));
     const plane = f.let(i32.div_u(rest, bands));
-    const weights = f.let(i32.add(
-      w,
-      i32.add(
-        i32.mul(i32.rem_u(plane, groups), plan.weightGroup * FLOAT),
-        i32.mul(row, plan.weightTo * FLOAT),
-      ),
+    const toWeights = f.let(i32.add(
+      i32.mul(i32.rem_u(plane, groups), plan.weightGroup * FLOAT),
+      i32.mul(row, plan.weightTo * FLOAT),
     ));
-    const source = f.let(
-      i32.add(x, i32.mul(plane, from * sizeOf(image) * FLOAT)),
-    );
+    const toSource = f.let(i32.mul(plane, from * sizeOf(image) * FLOAT));
     const target = f.let(
       i32.add(
         y,
@@ -205,30 +210,34 @@ function emitConvolution(
       ),
     );
     const channel = f.local("i32");
-    f.loop(channel, 0, from, block, () => {
-      const channels = f.let(i32.sub(i32.const(from), channel));
-      f.lower(channels, block);
-      const seen = f.let(scratch);
-      if (direct) {
-        const rows = i32.mul(start, image[1] * FLOAT);
-        f.set(seen, i32.add(source, rows));
-      } else {
-        copyBand(f, ...plan.axes, source, channels, start, scratch);
-      }
-      for (const phase of plan.phases) {
-        emitPhase(f, plan, phase, {
-          seen,
-          weights,
-          target,
-          firstTile,
-          lastTile,
-          start,
-          channels,
-          resumed: channel,
-        });
-      }
-      f.increase(source, block * sizeOf(image) * FLOAT);
-      f.increase(weights, block * plan.weightFrom * FLOAT);
+    factorsOf(products).forEach(([x, w], term) => {
+      const source = f.let(i32.add(f.parameter(x), toSource));
+      const weights = f.let(i32.add(f.parameter(w), toWeights));
+      f.loop(channel, 0, from, block, () => {
+        const channels = f.let(i32.sub(i32.const(from), channel));
+        f.lower(channels, block);
+        const seen = f.let(scratch);
+        if (direct) {
+          const rows = i32.mul(start, image[1] * FLOAT);
+          f.set(seen, i32.add(source, rows));
+        } else {
+          copyBand(f, ...plan.axes, source, channels, start, scratch);
+        }
+        for (const phase of plan.phases) {
+          emitPhase(f, plan, phase, {
+            seen,
+            weights,
+            target,
+            firstTile,
+            lastTile,
+            start,
+            channels,
+            resumed: term > 0 || (block < from && channel),
+          });
+        }
+        f.increase(source, block * sizeOf(image) * FLOAT);
+        f.increase(weights, block * plan.weightFrom * FLOAT);
+      });
     });
   });
 }
@@ -244,8 +253,8 @@ interface Place {
   /** First row of positions, of each phase. */
   readonly start: Local<"i32">;
   readonly channels: Local<"i32">;
-  /** Not 0 if earlier channels' sums wait in the result. */
-  readonly resumed: Local<"i32">;
+  /** Whether sums of earlier terms or channels wait in the result: not 0 if so. */
+  readonly resumed: Local<"i32"> | boolean;
 }
 
 /** The tiles of a band: positions, and for each of them all channels. */
@@ -330,23 +339,19 @@ function emitTile(
     readonly edges: readonly Expression<"i32">[];
   },
 ): void {
-  const { from, block, axes, plane, vectors } = plan;
+  const { from, axes, plane, vectors } = plan;
   const sums = sumsOf(f, height, vectors);
-  if (block >= from) clear(f, sums);
-  else {
-    f.if(
-      at.resumed,
-      () =>
-        eachVector(
-          plan,
-          sums,
-          at.targets,
-          (sum, target, offset) =>
-            f.set(sum, loadSpread(plan.spread[1], target, offset)),
-        ),
-      () => clear(f, sums),
+  const load = () =>
+    eachVector(
+      plan,
+      sums,
+      at.targets,
+      (sum, target, offset) =>
+        f.set(sum, loadSpread(plan.spread[1], target, offset)),
     );
-  }
+  if (at.resumed === true) load();
+  else if (at.resumed === false) clear(f, sums);
+  else f.if(at.resumed, load, () => clear(f, sums));
   const a = f.let(at.weights);
   const b = at.seen.map((pointer) => f.let(pointer));
   const steps = phase.cells.map(({ row, column, weight }) => ({

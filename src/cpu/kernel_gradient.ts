@@ -20,6 +20,7 @@ import { copyBand, placesOf } from "./image.ts";
 import { type GradientPlan, gradientPlan } from "./kernel_gradient_plan.ts";
 import { joinParts } from "./join.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
+import { factorsOf, type Products, productsOf } from "./products.ts";
 import {
   clear,
   firstLanes,
@@ -36,31 +37,42 @@ import {
   winogradGradientKernels,
 } from "./winograd_gradient.ts";
 
-/** The kernels of `conv-kernel-gradient`. */
-export function kernelGradientKernels(scene: Scene, index: number): Kernel[] {
-  const { operation, operands, shape } = scene.instructions[index];
+/** Whether kernels compute several such gradients together, and save work. */
+export function shareGradients(
+  { instructions }: Scene,
+  index: number,
+): boolean {
+  const { operation, operands, shape } = instructions[index];
   if (operation.kind !== "conv-kernel-gradient") {
     throw new Error(`Cannot emit ${operation.kind}: it is no kernel gradient`);
   }
-  const dy = scene.instructions[operands[1]].shape;
-  return isGradientForWinograd(shape, dy, operation.geometry)
-    ? winogradGradientKernels(scene, index)
-    : directKernels(scene, index);
+  const dy = instructions[operands[1]].shape;
+  return isGradientForWinograd(shape, dy, operation.geometry);
+}
+
+/** The kernels of `conv-kernel-gradient`, or of several that share operands. */
+export function kernelGradientKernels(
+  scene: Scene,
+  ...results: readonly number[]
+): Kernel[] {
+  return shareGradients(scene, results[0])
+    ? winogradGradientKernels(scene, results)
+    : results.flatMap((result) => directKernels(scene, result));
 }
 
 /** The kernels of a gradient whose products are all computed. */
 export function directKernels(scene: Scene, index: number): Kernel[] {
   const instruction = scene.instructions[index];
-  const inputs = instruction.operands.map((o) => scene.roots[o]);
+  const { inputs, products } = productsOf(scene, [index]);
   const plan = gradientPlan(scene, index);
   const { parts, groups, outs } = plan;
   const target = parts === 1 ? index : scene.scratch();
   const shape = parts === 1 ? instruction.shape : [parts, ...instruction.shape];
   const product: Kernel = {
     name: nameOf(instruction),
-    key: `kernel gradient ${JSON.stringify(plan)}, ${inputs[0] === inputs[1]}`,
-    emit: (f) => emitKernelGradient(f, plan, new Set(inputs).size),
-    inputs: [...new Set(inputs)],
+    key: `kernel gradient ${JSON.stringify([plan, products])}`,
+    emit: (f) => emitKernelGradient(f, plan, products),
+    inputs,
     outputs: [{ number: target, spec: { shape, dtype: "float" } }],
     units: parts * groups * outs,
     scratch: tableSize(plan) +
@@ -79,13 +91,11 @@ const tableSize = ({ cells }: GradientPlan): number =>
 function emitKernelGradient(
   f: FunctionBuilder,
   plan: GradientPlan,
-  operands: number,
+  products: Products,
 ): void {
   const { batch, groups, depth, members, image, positions, rows, cells } = plan;
-  const x = f.parameter(0);
-  const dy = f.parameter(operands - 1);
   const [result, scratch, first, last] = [0, 1, 2, 3].map((i) =>
-    f.parameter(operands + i)
+    f.parameter(products.operands + i)
   );
   cells.forEach((place, i) =>
     f.store(scratch, i32.const(place * FLOAT), i * FLOAT)
@@ -118,65 +128,68 @@ function emitKernelGradient(
       f.lower(lines, plan.band);
       const plane = f.let(i32.add(i32.mul(sample, groups), group));
       const channel = f.local("i32");
-      f.loop(channel, 0, depth, plan.block, () => {
-        const channels = f.let(i32.sub(i32.const(depth), channel));
-        f.lower(channels, plan.block);
-        const source = f.let(i32.add(
-          x,
-          i32.mul(
-            i32.add(i32.mul(plane, depth), channel),
-            imageSize * FLOAT,
-          ),
-        ));
-        const seen = f.let(copied);
-        if (plan.direct) {
-          const above = i32.mul(start, image[1] * FLOAT);
-          f.set(seen, i32.add(source, above));
-        } else {
-          const to = f.let(copied);
-          const s = f.local("i32");
-          f.loop(s, 0, samples, 1, () => {
-            copyBand(f, ...plan.axes, source, channels, start, to);
-            f.increase(source, groups * depth * imageSize * FLOAT);
-            f.increase(to, plan.block * plan.plane * FLOAT);
-          });
-        }
-        const tile = f.local("i32");
-        f.loop(tile, firstTile, lastTile, 1, () => {
-          const row = f.let(firstRow(f, rows, tile));
-          const slopes = f.let(i32.add(
-            dy,
+      factorsOf(products).forEach(([x, dy], term) => {
+        f.loop(channel, 0, depth, plan.block, () => {
+          const channels = f.let(i32.sub(i32.const(depth), channel));
+          f.lower(channels, plan.block);
+          const source = f.let(i32.add(
+            f.parameter(x),
             i32.mul(
-              i32.add(
-                i32.mul(i32.add(i32.mul(plane, members), row), area),
-                i32.mul(start, positions[1]),
-              ),
-              FLOAT,
+              i32.add(i32.mul(plane, depth), channel),
+              imageSize * FLOAT,
             ),
           ));
-          const line = i32.add(
-            i32.mul(i32.add(i32.mul(part, groups), group), members),
-            row,
-          );
-          const target = f.let(i32.add(
-            result,
-            i32.mul(
-              i32.add(
-                i32.mul(line, depth * cells.length),
-                i32.mul(channel, cells.length),
+          const seen = f.let(copied);
+          if (plan.direct) {
+            const above = i32.mul(start, image[1] * FLOAT);
+            f.set(seen, i32.add(source, above));
+          } else {
+            const to = f.let(copied);
+            const s = f.local("i32");
+            f.loop(s, 0, samples, 1, () => {
+              copyBand(f, ...plan.axes, source, channels, start, to);
+              f.increase(source, groups * depth * imageSize * FLOAT);
+              f.increase(to, plan.block * plan.plane * FLOAT);
+            });
+          }
+          const tile = f.local("i32");
+          f.loop(tile, firstTile, lastTile, 1, () => {
+            const row = f.let(firstRow(f, rows, tile));
+            const slopes = f.let(i32.add(
+              f.parameter(dy),
+              i32.mul(
+                i32.add(
+                  i32.mul(i32.add(i32.mul(plane, members), row), area),
+                  i32.mul(start, positions[1]),
+                ),
+                FLOAT,
               ),
-              FLOAT,
-            ),
-          ));
-          emitEntries(f, plan, tile, {
-            scratch,
-            seen,
-            slopes,
-            target,
-            samples,
-            lines,
-            entries: f.let(i32.mul(channels, cells.length)),
-            resumed: f.let(i32.ne(chunk, firstChunk)),
+            ));
+            const line = i32.add(
+              i32.mul(i32.add(i32.mul(part, groups), group), members),
+              row,
+            );
+            const target = f.let(i32.add(
+              result,
+              i32.mul(
+                i32.add(
+                  i32.mul(line, depth * cells.length),
+                  i32.mul(channel, cells.length),
+                ),
+                FLOAT,
+              ),
+            ));
+            emitEntries(f, plan, tile, {
+              scratch,
+              seen,
+              slopes,
+              target,
+              samples,
+              lines,
+              entries: f.let(i32.mul(channels, cells.length)),
+              resumed: term > 0 ||
+                (plan.chunks > plan.parts && f.let(i32.ne(chunk, firstChunk))),
+            });
           });
         });
       });
@@ -197,8 +210,8 @@ interface Place {
   readonly lines: Local<"i32">;
   /** Entries of the block of channels. */
   readonly entries: Local<"i32">;
-  /** Whether earlier chunks' sums wait in the result. */
-  readonly resumed: Local<"i32">;
+  /** Whether sums of earlier chunks or terms wait in the result. */
+  readonly resumed: Local<"i32"> | boolean;
 }
 
 /** The tiles of a row of tiles: all entries. */
@@ -336,7 +349,7 @@ function addVector(
 /** Adds up each vector of sums, and stores the sums of all entries that there are. */
 function storeSums(
   f: FunctionBuilder,
-  { depth, cells, entries, parts, chunks, block }: GradientPlan,
+  { depth, cells, entries, block }: GradientPlan,
   sums: Sums,
   entry: Local<"i32">,
   { target, entries: count, resumed }: Place,
@@ -354,17 +367,16 @@ function storeSums(
       all[Math.min(i + lane, all.length - 1)]
     );
     const totals = f.let(sumLanes(f, four.map(({ sum }) => sum)));
-    // A part of one chunk starts from nothing.
-    if (chunks > parts) {
-      f.if(resumed, () => {
-        const before = four.slice(1).reduce(
-          (vector, { offset }, lane) =>
-            v128.load32_lane(target, vector, lane + 1, offset),
-          v128.load32_zero(target, four[0].offset),
-        );
-        f.set(totals, f32x4.add(before, totals));
-      });
-    }
+    const resume = () => {
+      const before = four.slice(1).reduce(
+        (vector, { offset }, lane) =>
+          v128.load32_lane(target, vector, lane + 1, offset),
+        v128.load32_zero(target, four[0].offset),
+      );
+      f.set(totals, f32x4.add(before, totals));
+    };
+    if (resumed === true) resume();
+    else if (resumed !== false) f.if(resumed, resume);
     vectors.push(totals);
   }
   const uneven = [block, depth % block].some((channels) =>

@@ -7,15 +7,15 @@
 
 import { workOf } from "../program/costs.ts";
 import { fuse, isTable } from "../program/fusion.ts";
-import { CONTRACTIONS, REDUCTIONS } from "../program/groups.ts";
+import { CONTRACTIONS, type Group, REDUCTIONS } from "../program/groups.ts";
 import type { Instruction, Program } from "../program/program.ts";
 import { type Shape, sizeOf } from "../tensor/value.ts";
 import { argmaxKernel } from "./argmax.ts";
-import { convolutionKernels } from "./convolution.ts";
+import { convolutionKernels, shareConvolutions } from "./convolution.ts";
 import { elementwiseKernel } from "./elementwise.ts";
 import { foldWindowsKernel } from "./fold_windows.ts";
 import type { Kernel, Scene } from "./kernel.ts";
-import { kernelGradientKernels } from "./kernel_gradient.ts";
+import { kernelGradientKernels, shareGradients } from "./kernel_gradient.ts";
 import { matmulKernels } from "./matmul.ts";
 import { ELEMENT_BYTES } from "./memory.ts";
 import { reductionKernels } from "./reduction.ts";
@@ -66,8 +66,8 @@ export function schedule(
   program: Program,
   targets: ReadonlyMap<string, string>,
 ): Schedule {
-  const fused = fuse(program, MOST_INPUTS, targets);
-  const { instructions, stored, outputs, groups } = fused;
+  const fused = fuse(program, MOST_INPUTS, targets, { convolutionSums: true });
+  const { instructions, stored, outputs } = fused;
   let numbers = instructions.length;
   const scene: Scene = { ...fused, scratch: () => numbers++ };
   const checks = rowChecks(scene);
@@ -87,6 +87,11 @@ export function schedule(
     }
   };
   look();
+  const groups = fused.groups.flatMap((group) =>
+    isTogether(scene, group)
+      ? [group]
+      : group.results.map((result) => ({ ...group, results: [result] }))
+  );
   for (const { results, reads } of groups) {
     const { flops, bytes } = workOf(
       instructions,
@@ -119,6 +124,20 @@ export function schedule(
     [...fused.inPlace].filter(([result]) => !early.has(result)),
   );
   return { instructions, stored, outputs, inPlace, steps, checks, checked };
+}
+
+/** Whether the results of a group are computed by the same kernels. */
+function isTogether(scene: Scene, { results }: Group): boolean {
+  const [index] = results;
+  switch (scene.instructions[index].operation.kind) {
+    case "conv":
+    case "conv-input-gradient":
+      return shareConvolutions(scene, index);
+    case "conv-kernel-gradient":
+      return shareGradients(scene, index);
+    default:
+      return true;
+  }
 }
 
 /** The shape that a kernel's loops run over. */
@@ -166,11 +185,13 @@ function kernelsOf(scene: Scene, results: readonly number[]): Kernel[] {
       return nothing ? [zeros(scene, index)] : matmulKernels(scene, index);
     case "conv":
     case "conv-input-gradient":
-      return nothing ? [zeros(scene, index)] : convolutionKernels(scene, index);
+      return nothing
+        ? results.map((result) => zeros(scene, result))
+        : convolutionKernels(scene, ...results);
     case "conv-kernel-gradient":
       return nothing
-        ? [zeros(scene, index)]
-        : kernelGradientKernels(scene, index);
+        ? results.map((result) => zeros(scene, result))
+        : kernelGradientKernels(scene, ...results);
     case "fold-windows":
       return [foldWindowsKernel(scene, index)];
     case "scatter-add-rows":

@@ -4,7 +4,9 @@
  *
  * A first kernel transforms the weights. Then a unit of work copies its band of
  * rows (`image.ts`), and takes eight squares at a time through transform, products
- * and transform, within the first cache. Lanes are four squares, side by side or in
+ * and transform, within the first cache. Convolutions that are computed together
+ * (`products.ts`) transform each image once; the terms of a sum are added up as
+ * products, as if the channels of their images were one after another. Lanes are four squares, side by side or in
  * two rows: columns of the copy that are a square apart lie side by side, so nothing
  * is shuffled. Squares have 4 x 4 positions where these cut the result evenly, else
  * 2 x 2.
@@ -14,10 +16,12 @@
 
 import { sizeOf } from "../tensor/value.ts";
 import type { FunctionBuilder } from "./assembler.ts";
+import { groupName } from "./elementwise.ts";
 import { type Expression, i32, i32x4, type Local, v128 } from "./expression.ts";
 import { copyBand, placeOn, placesOf } from "./image.ts";
-import { type Kernel, nameOf, type Scene } from "./kernel.ts";
+import type { Kernel, Scene } from "./kernel.ts";
 import { transpose } from "./pack.ts";
+import { type Products, productsOf } from "./products.ts";
 import type { Sliding } from "./sliding.ts";
 import {
   clear,
@@ -33,26 +37,28 @@ import {
 import { placesIn, type Winograd, winogradOf } from "./winograd.ts";
 import { leastOf, type Plan, planOf, ROW, VECTORS } from "./winograd_plan.ts";
 
-/** The kernels of a convolution, or of its gradient with respect to the input. */
+/** The kernels of convolutions, or of gradients with respect to the input. */
 export function winogradKernels(
   scene: Scene,
-  index: number,
+  results: readonly number[],
   sliding: Sliding,
 ): Kernel[] {
-  const instruction = scene.instructions[index];
-  const [image, weights] = instruction.operands.map((o) => scene.roots[o]);
-  const plan = planOf(sliding);
+  const [instruction] = results.map((index) => scene.instructions[index]);
+  const name = groupName(scene.instructions, results);
+  const { inputs, products } = productsOf(scene, results);
+  const { firsts, seconds, sums } = products;
+  const plan = planOf(sliding, firsts.length);
   const { groups, from, rows, blocks, bands, outs } = plan;
-  const transformed = scene.scratch();
   const key = JSON.stringify(plan);
+  const transformed = seconds.map(() => scene.scratch());
   return [
-    {
-      name: `${nameOf(instruction)}, weights`,
+    ...seconds.map((weights, i): Kernel => ({
+      name: `${name}, weights`,
       key: `winograd weights ${key}`,
       emit: (f) => emitWeights(f, plan),
-      inputs: [weights],
+      inputs: [inputs[weights]],
       outputs: [{
-        number: transformed,
+        number: transformed[i],
         spec: {
           shape: [
             groups,
@@ -64,16 +70,17 @@ export function winogradKernels(
       }],
       units: groups * rows.tiles,
       scratch: 0,
-    },
+    })),
     {
-      name: nameOf(instruction),
-      key: `winograd ${key}`,
-      emit: (f) => emitConvolution(f, plan),
-      inputs: [image, transformed],
-      outputs: [{ number: index, spec: instruction }],
+      name,
+      key: `winograd ${key}, ${JSON.stringify(sums)}`,
+      emit: (f) => emitConvolution(f, plan, products),
+      inputs: [...firsts.map((image) => inputs[image]), ...transformed],
+      outputs: results.map((number) => ({ number, spec: instruction })),
       units: outs * blocks * groups * bands,
-      scratch: productsSize(plan) + placesIn(winogradOf(plan)) * plan.stride +
-        plan.samples * from * plan.plane * FLOAT,
+      scratch: productsSize(plan) +
+        firsts.length * transformedSize(plan) +
+        firsts.length * plan.samples * from * plan.plane * FLOAT,
     },
   ];
 }
@@ -86,6 +93,10 @@ const weightsStride = ({ from, to }: Plan): number => from * to * FLOAT + 64;
 /** Bytes of the products of a unit's tiles. */
 const productsSize = (plan: Plan): number =>
   placesIn(winogradOf(plan)) * productsStride(plan);
+
+/** Bytes of the transformed squares of an image. */
+const transformedSize = (plan: Plan): number =>
+  placesIn(winogradOf(plan)) * plan.stride;
 
 /**
  * Units: tiles of channels, of all groups. The result is in the order in which it is
@@ -158,15 +169,22 @@ function emitWeights(f: FunctionBuilder, plan: Plan): void {
  * Units: range of channels, samples, group, band of rows of squares; the last runs
  * fastest, so that a thread keeps its weights.
  */
-function emitConvolution(f: FunctionBuilder, plan: Plan): void {
+function emitConvolution(
+  f: FunctionBuilder,
+  plan: Plan,
+  { firsts, seconds, sums }: Products,
+): void {
   const { batch, groups, from, to, image, result, across, band, bands } = plan;
   const { rows, tiles, size, high, wide, samples, blocks } = plan;
   const places = placesIn(winogradOf(plan));
-  const [x, weights, y, products, first, last] = [0, 1, 2, 3, 4, 5].map((i) =>
-    f.parameter(i)
+  const images = firsts.length, outputs = images + seconds.length;
+  const [products, first, last] = [0, 1, 2].map((i) =>
+    f.parameter(outputs + sums.length + i)
   );
   const transformed = f.let(i32.add(products, productsSize(plan)));
-  const copied = f.let(i32.add(transformed, places * plan.stride));
+  const copied = f.let(
+    i32.add(transformed, images * transformedSize(plan)),
+  );
   const transform = winogradOf(plan).cells(f);
   const positions = winogradOf(plan).positions(f);
   const unit = f.local("i32");
@@ -187,30 +205,31 @@ function emitConvolution(f: FunctionBuilder, plan: Plan): void {
       products,
       i32.mul(i32.sub(firstRow(f, rows, lastTile), row), ROW),
     ));
-    const a = f.let(i32.add(
-      weights,
-      i32.add(
-        i32.mul(group, places * weightsStride(plan)),
-        i32.mul(row, from * FLOAT),
-      ),
+    const toWeights = f.let(i32.add(
+      i32.mul(group, places * weightsStride(plan)),
+      i32.mul(row, from * FLOAT),
     ));
+    const weights = seconds.map((_, w) =>
+      f.let(i32.add(f.parameter(images + w), toWeights))
+    );
     const plane = f.let(i32.add(i32.mul(sample, groups), group));
     const imageBytes = from * sizeOf(image) * FLOAT;
-    const begin = f.let(i32.add(x, i32.mul(plane, imageBytes)));
     const bandBytes = from * plan.plane * FLOAT;
     const position = f.let(i32.mul(start, high));
-    const into = f.let(copied);
     const s = f.local("i32");
-    f.loop(s, 0, count, 1, () => {
-      copyBand(f, ...plan.axes, begin, from, position, into);
-      f.increase(begin, groups * imageBytes);
-      f.increase(into, bandBytes);
-    });
+    for (let x = 0; x < images; x++) {
+      const begin = f.let(
+        i32.add(f.parameter(x), i32.mul(plane, imageBytes)),
+      );
+      const into = f.let(i32.add(copied, x * samples * bandBytes));
+      f.loop(s, 0, count, 1, () => {
+        copyBand(f, ...plan.axes, begin, from, position, into);
+        f.increase(begin, groups * imageBytes);
+        f.increase(into, bandBytes);
+      });
+    }
     const target = f.let(
-      i32.add(
-        y,
-        i32.mul(i32.add(i32.mul(plane, to), row), sizeOf(result) * FLOAT),
-      ),
+      i32.mul(i32.add(i32.mul(plane, to), row), sizeOf(result) * FLOAT),
     );
     const each = f.let(i32.sub(i32.const(plan.lines), start));
     f.lower(each, band);
@@ -251,19 +270,33 @@ function emitConvolution(f: FunctionBuilder, plan: Plan): void {
           lastColumn: f.let(i32.eq(column, across - 1)),
         };
       });
-      transformSquares(
-        f,
-        plan,
-        transform,
-        squares.map(({ seen }) => seen),
-        transformed,
-      );
-      multiplyPlaces(f, plan, firstTile, lastTile, a, transformed, products);
-      const from = f.local("i32");
-      f.loop(from, products, end, ROW, () => {
-        squares.forEach((square, v) =>
-          storeSquares(f, plan, positions, from, v, square)
+      for (let x = 0; x < images; x++) {
+        transformSquares(
+          f,
+          plan,
+          transform,
+          squares.map(({ seen }) =>
+            f.let(i32.add(seen, x * samples * bandBytes))
+          ),
+          f.let(i32.add(transformed, x * transformedSize(plan))),
         );
+      }
+      sums.forEach((terms, y) => {
+        const factors = terms.map(([x, w]) => ({
+          a: f.let(weights[w]),
+          b: f.let(i32.add(transformed, x * transformedSize(plan))),
+        }));
+        multiplyPlaces(f, plan, firstTile, lastTile, factors, products);
+        const own = squares.map((square) => ({
+          ...square,
+          target: f.let(i32.add(f.parameter(outputs + y), square.target)),
+        }));
+        const from = f.local("i32");
+        f.loop(from, products, end, ROW, () => {
+          own.forEach((square, v) =>
+            storeSquares(f, plan, positions, from, v, square)
+          );
+        });
       });
     });
   });
@@ -304,49 +337,58 @@ function transformSquares(
   });
 }
 
-/** The products of tiles of channels at all places. */
+/** Weights and transformed squares, which are moved from place to place. */
+interface Factors {
+  readonly a: Local<"i32">;
+  readonly b: Local<"i32">;
+}
+
+/** The products of tiles of channels at all places, added up over the terms. */
 function multiplyPlaces(
   f: FunctionBuilder,
   plan: Plan,
   firstTile: Local<"i32">,
   lastTile: Local<"i32">,
-  weights: Local<"i32">,
-  transformed: Local<"i32">,
+  terms: readonly Factors[],
   products: Local<"i32">,
 ): void {
   const { from, rows, stride } = plan;
   const [place, tile] = [f.local("i32"), f.local("i32")];
-  const [atA, atB, target] = [weights, transformed, products].map((it) =>
-    f.let(it)
-  );
+  const target = f.let(products);
   f.loop(place, 0, placesIn(winogradOf(plan)), 1, () => {
-    const [a, to] = [f.let(atA), f.let(target)];
+    const to = f.let(target);
+    // Behind the weights of a tile are the next one's.
+    const ofTile = terms.map(({ a, b }) => ({ a: f.let(a), b }));
     f.loop(tile, firstTile, lastTile, 1, () => {
-      const b = f.let(atB);
       withRows(f, rows, tile, (height) => {
         const sums = sumsOf(f, height, VECTORS);
         clear(f, sums);
-        const some = (count: number, aEnd?: Expression<"i32">) =>
-          multiply(f, sums, {
-            a,
-            aRow: FLOAT,
-            b: [b],
-            steps: Array.from(
-              { length: count },
-              (_, i) => ({ a: i * height * FLOAT, b: i * ROW }),
-            ),
-            aStep: count * height * FLOAT,
-            bStep: count * ROW,
-            aEnd,
-          });
-        some(4, f.let(i32.add(a, Math.floor(from / 4) * 4 * height * FLOAT)));
-        if (from % 4 > 0) some(from % 4);
+        for (const { a, b: start } of ofTile) {
+          const b = f.let(start);
+          const some = (count: number, aEnd?: Expression<"i32">) =>
+            multiply(f, sums, {
+              a,
+              aRow: FLOAT,
+              b: [b],
+              steps: Array.from(
+                { length: count },
+                (_, i) => ({ a: i * height * FLOAT, b: i * ROW }),
+              ),
+              aStep: count * height * FLOAT,
+              bStep: count * ROW,
+              aEnd,
+            });
+          some(4, f.let(i32.add(a, Math.floor(from / 4) * 4 * height * FLOAT)));
+          if (from % 4 > 0) some(from % 4);
+        }
         storeTile(f, sums, to, ROW, VECTORS * LANES);
         f.increase(to, height * ROW);
       });
     });
-    f.increase(atA, weightsStride(plan));
-    f.increase(atB, stride);
+    for (const { a, b } of terms) {
+      f.increase(a, weightsStride(plan));
+      f.increase(b, stride);
+    }
     f.increase(target, productsStride(plan));
   });
 }

@@ -5,7 +5,9 @@
  * channels by the image's. Lanes are four channels, which are laid side by side as
  * they are copied (`image.ts`). Both sides are transformed a chunk of squares at a
  * time; parts of the squares are summed apart, and the last kernel joins them in
- * order and takes them back to 3 x 3.
+ * order and takes them back to 3 x 3. Gradients that are computed together
+ * (`products.ts`) transform each side once; the terms of a sum are added up as
+ * products, as if the samples of the one were behind those of the other.
  *
  * @module
  */
@@ -13,9 +15,11 @@
 import type { ConvolutionGeometry } from "../tensor/tensor.ts";
 import type { Shape } from "../tensor/value.ts";
 import type { FunctionBuilder } from "./assembler.ts";
+import { groupName } from "./elementwise.ts";
 import { f32x4, i32, type Local, v128 } from "./expression.ts";
 import { copyChannels } from "./image.ts";
-import { type Kernel, nameOf, type Scene } from "./kernel.ts";
+import type { Kernel, Scene } from "./kernel.ts";
+import { type Products, productsOf } from "./products.ts";
 import {
   clear,
   cutRows,
@@ -101,41 +105,46 @@ export function isGradientForWinograd(
     dy[0] * dy[2] * dy[3] >= LEAST_POSITIONS;
 }
 
-/** The kernels of such a `conv-kernel-gradient`. */
-export function winogradGradientKernels(scene: Scene, index: number): Kernel[] {
-  const instruction = scene.instructions[index];
-  const inputs = instruction.operands.map((o) => scene.roots[o]);
-  const plan = planOf(scene, index);
+/** The kernels of such `conv-kernel-gradient`s. */
+export function winogradGradientKernels(
+  scene: Scene,
+  results: readonly number[],
+): Kernel[] {
+  const [instruction] = results.map((index) => scene.instructions[index]);
+  const { inputs, products } = productsOf(scene, results);
+  const plan = planOf(scene, results[0]);
   const { groups, parts, x, dy } = plan;
   const places = placesIn(winogradOf(plan));
-  const summed = scene.scratch();
+  const summed = results.map(() => scene.scratch());
   const key = JSON.stringify(plan);
-  const name = nameOf(instruction);
+  const name = groupName(scene.instructions, results);
   return [
     {
       name,
-      key: `winograd gradient ${key}, ${inputs[0] === inputs[1]}`,
-      emit: (f) => emitSums(f, plan, new Set(inputs).size),
-      inputs: [...new Set(inputs)],
-      outputs: [{
-        number: summed,
+      key: `winograd gradient ${key}, ${JSON.stringify(products)}`,
+      emit: (f) => emitSums(f, plan, products),
+      inputs,
+      outputs: summed.map((number) => ({
+        number,
         spec: {
           shape: [parts, groups, places, dy.channels, x.channels],
           dtype: "float",
         },
-      }],
+      })),
       units: parts * groups,
-      scratch: bandSize(plan) + places * (x.stride + dy.stride),
+      scratch: bandSize(plan) +
+        places * products.firsts.length * x.stride +
+        places * products.seconds.length * dy.stride,
     },
-    {
+    ...results.map((index, i): Kernel => ({
       name: `${name}, joined`,
       key: `winograd gradient joined ${key}`,
       emit: (f) => emitJoin(f, plan),
-      inputs: [summed],
+      inputs: [summed[i]],
       outputs: [{ number: index, spec: instruction }],
       units: groups * dy.channels,
       scratch: 0,
-    },
+    })),
   ];
 }
 
@@ -227,15 +236,22 @@ function bandSize({ size, x, dy, band, across }: Plan): number {
 }
 
 /** Units: part, group; the last runs fastest. */
-function emitSums(f: FunctionBuilder, plan: Plan, operands: number): void {
+function emitSums(f: FunctionBuilder, plan: Plan, products: Products): void {
   const { batch, groups, outs, x, dy, squares, across } = plan;
   const { samples, band, bands } = plan;
-  const [result, scratch, first, last] = [0, 1, 2, 3].map((i) =>
-    f.parameter(operands + i)
+  const { operands, firsts: images, seconds: slopes, sums } = products;
+  const [scratch, first, last] = [0, 1, 2].map((i) =>
+    f.parameter(operands + sums.length + i)
   );
-  const seen = f.let(i32.add(scratch, bandSize(plan)));
   const places = placesIn(winogradOf(plan));
-  const slopes = f.let(i32.add(seen, places * x.stride));
+  // Where the transformed squares of each image and of each dy are.
+  const start = bandSize(plan);
+  const [placesOfX, placesOfDy] = [
+    images.map((_, i) => start + i * places * x.stride),
+    slopes.map((_, i) =>
+      start + images.length * places * x.stride + i * places * dy.stride
+    ),
+  ].map((offsets) => offsets.map((o) => f.let(i32.add(scratch, o))));
   const transformX = winogradOf(plan).cells(f);
   const transformDy = winogradOf(plan).slopes(f);
   const share = Math.ceil(plan.chunks / plan.parts);
@@ -246,7 +262,9 @@ function emitSums(f: FunctionBuilder, plan: Plan, operands: number): void {
     const lastChunk = f.let(i32.add(firstChunk, share));
     f.lower(lastChunk, plan.chunks);
     const size = places * dy.channels * x.channels * FLOAT;
-    const target = f.let(i32.add(result, i32.mul(unit, size)));
+    const targets = sums.map((_, i) =>
+      f.let(i32.add(f.parameter(operands + i), i32.mul(unit, size)))
+    );
     const chunk = f.local("i32");
     f.loop(chunk, firstChunk, lastChunk, 1, () => {
       const sample = f.let(i32.mul(i32.div_u(chunk, bands), samples));
@@ -256,27 +274,41 @@ function emitSums(f: FunctionBuilder, plan: Plan, operands: number): void {
       const lines = f.let(i32.sub(i32.const(squares), start));
       f.lower(lines, band);
       const place = { sample, count, start, lines, scratch };
-      transformSide(f, plan, x, transformX, f.parameter(0), seen, {
-        ...place,
-        group: f.let(i32.div_u(group, outs)),
-        groups: groups / outs,
-      });
-      transformSide(
-        f,
-        plan,
-        dy,
-        transformDy,
-        f.parameter(operands - 1),
-        slopes,
-        {
-          ...place,
-          group,
-          groups,
-        },
+      images.forEach((image, i) =>
+        transformSide(
+          f,
+          plan,
+          x,
+          transformX,
+          f.parameter(image),
+          placesOfX[i],
+          {
+            ...place,
+            group: f.let(i32.div_u(group, outs)),
+            groups: groups / outs,
+          },
+        )
+      );
+      slopes.forEach((slope, i) =>
+        transformSide(
+          f,
+          plan,
+          dy,
+          transformDy,
+          f.parameter(slope),
+          placesOfDy[i],
+          { ...place, group, groups },
+        )
       );
       const all = f.let(i32.mul(i32.mul(count, lines), across));
       const resumed = f.let(i32.ne(chunk, firstChunk));
-      multiplyPlaces(f, plan, seen, slopes, target, all, resumed);
+      sums.forEach((terms, i) => {
+        const factors = terms.map(([x, dy]) => ({
+          a: placesOfDy[dy],
+          b: placesOfX[x],
+        }));
+        multiplyPlaces(f, plan, factors, targets[i], all, resumed);
+      });
     });
   });
 }
@@ -354,25 +386,26 @@ function transformSide(
   });
 }
 
-/** Adds the products of a chunk to the sums of its part, at all places. */
+/** Adds the products of a chunk's terms to the sums of its part, at all places. */
 function multiplyPlaces(
   f: FunctionBuilder,
   plan: Plan,
-  seen: Local<"i32">,
-  slopes: Local<"i32">,
+  terms: readonly { readonly a: Local<"i32">; readonly b: Local<"i32"> }[],
   result: Local<"i32">,
   squares: Local<"i32">,
   resumed: Local<"i32">,
 ): void {
   const { x, dy, rows } = plan;
   const [place, tile, channel] = [0, 1, 2].map(() => f.local("i32"));
-  const [a, b, target] = [f.let(slopes), f.let(seen), f.let(result)];
+  const factors = terms.map(({ a, b }) => ({ a: f.let(a), b: f.let(b) }));
+  const target = f.let(result);
   const aStep = dy.channels * FLOAT, bStep = x.channels * FLOAT;
   const fours = f.let(i32.mul(i32.and(squares, -LANES), aStep));
   const all = f.let(i32.mul(squares, aStep));
   f.loop(place, 0, placesIn(winogradOf(plan)), 1, () => {
     f.loop(tile, 0, rows.tiles, 1, () => {
-      const rowA = f.let(i32.add(a, i32.mul(firstRow(f, rows, tile), FLOAT)));
+      const row = f.let(i32.mul(firstRow(f, rows, tile), FLOAT));
+      const rowsA = factors.map(({ a }) => f.let(i32.add(a, row)));
       withRows(f, rows, tile, (height) => {
         const tileOf = (vectors: number) => {
           const sums = sumsOf(f, height, vectors);
@@ -381,25 +414,27 @@ function multiplyPlaces(
             () => loadTile(f, sums, target, x.channels * FLOAT),
             () => clear(f, sums),
           );
-          const [atA, atB] = [
-            f.let(rowA),
-            f.let(i32.add(b, i32.mul(channel, FLOAT))),
-          ];
-          const some = (count: number, bytes: Local<"i32">) =>
-            multiply(f, sums, {
-              a: atA,
-              aRow: FLOAT,
-              b: [atB],
-              steps: Array.from(
-                { length: count },
-                (_, i) => ({ a: i * aStep, b: i * bStep }),
-              ),
-              aStep: count * aStep,
-              bStep: count * bStep,
-              aEnd: f.let(i32.add(rowA, bytes)),
-            });
-          some(4, fours);
-          some(1, all);
+          factors.forEach(({ b }, term) => {
+            const [atA, atB] = [
+              f.let(rowsA[term]),
+              f.let(i32.add(b, i32.mul(channel, FLOAT))),
+            ];
+            const some = (count: number, bytes: Local<"i32">) =>
+              multiply(f, sums, {
+                a: atA,
+                aRow: FLOAT,
+                b: [atB],
+                steps: Array.from(
+                  { length: count },
+                  (_, i) => ({ a: i * aStep, b: i * bStep }),
+                ),
+                aStep: count * aStep,
+                bStep: count * bStep,
+                aEnd: f.let(i32.add(rowsA[term], bytes)),
+              });
+            some(4, fours);
+            some(1, all);
+          });
           storeTile(f, sums, target, x.channels * FLOAT, vectors * LANES);
           f.increase(target, vectors * FOUR);
         };
@@ -414,8 +449,10 @@ function multiplyPlaces(
         f.increase(target, (height - 1) * x.channels * FLOAT);
       });
     });
-    f.increase(a, dy.stride);
-    f.increase(b, x.stride);
+    for (const { a, b } of factors) {
+      f.increase(a, dy.stride);
+      f.increase(b, x.stride);
+    }
   });
 }
 

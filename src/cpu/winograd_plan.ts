@@ -96,8 +96,8 @@ function squaresFor(
   return { size: 2, high: 1, wide: 4 };
 }
 
-/** Cuts a convolution. */
-export function planOf(sliding: Sliding): Plan {
+/** Cuts a convolution, or several of so many images together. */
+export function planOf(sliding: Sliding, images: number): Plan {
   const { batch, groups, from, to, image, result, phases } = sliding;
   const least = leastOf(phases[0].cells);
   const { size, high, wide } = squaresFor(result);
@@ -116,7 +116,7 @@ export function planOf(sliding: Sliding): Plan {
   const units = Math.ceil(ENOUGH_UNITS / (batch * groups));
   const lean = Math.min(2, lines);
   let band = Math.max(lean, Math.ceil(lines / units));
-  while (band > lean && from * planeOf(axesOf(band)) > BAND) {
+  while (band > lean && images * from * planeOf(axesOf(band)) > BAND) {
     band = Math.ceil(band / 2);
   }
   const bands = Math.ceil(lines / band);

@@ -54,13 +54,14 @@ export function flopsOf(
   switch (operation.kind) {
     case "matmul":
       return 2 * sizeOf(shape) * of(0).at(-1)!;
-    // Kernels are [O, C / g, kh, kw]; the other side is [N, O, P, Q].
+    // Kernels are [O, C / g, kh, kw]; the other side is [N, O, P, Q]. Each pair of
+    // operands is one of both.
     case "conv":
-      return 2 * sizeOf(shape) * sizeOf(of(1).slice(1));
+      return operands.length * sizeOf(shape) * sizeOf(of(1).slice(1));
     case "conv-input-gradient":
-      return 2 * sizeOf(of(0)) * sizeOf(of(1).slice(1));
+      return operands.length * sizeOf(of(0)) * sizeOf(of(1).slice(1));
     case "conv-kernel-gradient":
-      return 2 * sizeOf(of(1)) * sizeOf(shape.slice(1));
+      return operands.length * sizeOf(of(1)) * sizeOf(shape.slice(1));
     case "sum":
     case "reduce-max":
     case "argmax":

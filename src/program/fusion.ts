@@ -13,9 +13,11 @@
  */
 
 import { sizeOf } from "../tensor/value.ts";
+import { sharingConvolutions, sumConvolutions } from "./convolution_sums.ts";
 import { joinEpilogues } from "./epilogues.ts";
 import {
   CONTRACTIONS,
+  CONVOLUTIONS,
   type Group,
   Grouping,
   groupOf,
@@ -71,6 +73,12 @@ export interface KernelForms {
    */
   readonly epilogues?: boolean;
   /**
+   * Whether a kernel may add up two convolutions, as in
+   * {@linkcode sumConvolutions}, and compute a third beside them that shares
+   * their operands; by default not.
+   */
+  readonly convolutionSums?: boolean;
+  /**
    * Numbers that a row may have for a kernel that goes through rows, as in
    * {@linkcode Rows}; by default there are no such kernels.
    */
@@ -93,15 +101,20 @@ export function fuse(
   program: Program,
   mostInputs: number,
   targets: ReadonlyMap<string, string> = new Map(),
-  { epilogues = false, mostRow = 0 }: KernelForms = {},
+  { epilogues = false, convolutionSums = false, mostRow = 0 }: KernelForms = {},
 ): Fused {
-  const { instructions, outputs } = splitConcats(program, mostInputs);
+  const { instructions, outputs } = splitConcats(
+    convolutionSums ? sumConvolutions(program) : program,
+    mostInputs,
+  );
   const roots = storageRoots(instructions);
   const results = new Map(
     [...outputs].map(([name, index]) => [name, roots[index]]),
   );
   const stored = storedAnyway(instructions, new Set(results.values()));
   const grouping = new Grouping(instructions, stored);
+  // Before others join what would have to wait for one of the two.
+  for (const [a, b] of sharingConvolutions(instructions)) grouping.join(a, b);
   chooseStored(instructions, roots, stored, grouping);
   limitInputs(instructions, stored, mostInputs);
   const replaced = replacements(instructions, results, targets);
@@ -211,6 +224,7 @@ function joinGroups(
   for (const i of computed) {
     const signature = grouping.signature(i);
     if (signature === undefined || spaceOf(instructions, i) > SMALL) continue;
+    if (CONVOLUTIONS.has(instructions[i].operation.kind)) continue;
     const other = lastSmall.get(signature);
     lastSmall.set(signature, i);
     if (other !== undefined) join(other, i);

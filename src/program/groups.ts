@@ -31,10 +31,13 @@ export interface Group {
   readonly rows?: Rows;
 }
 
+/** Convolution and its gradients. */
+export const CONVOLUTIONS: ReadonlySet<string> = new Set([
+  ...["conv", "conv-input-gradient", "conv-kernel-gradient"],
+]);
 /** Operations whose operands and results lie in memory. */
 export const CONTRACTIONS: ReadonlySet<string> = new Set([
-  ...["matmul", "conv", "conv-input-gradient", "conv-kernel-gradient"],
-  "scatter-add-rows",
+  ...["matmul", ...CONVOLUTIONS, "scatter-add-rows"],
 ]);
 /** Operations that read a computed operand and whose results lie in memory. */
 export const REDUCTIONS: ReadonlySet<string> = new Set([
@@ -89,10 +92,14 @@ function signatureOf(
   instructions: readonly Instruction[],
   index: number,
 ): string | undefined {
-  const { operation, shape } = instructions[index];
+  const { operation, operands, shape } = instructions[index];
   const { kind } = operation;
   if (kind === "sum" || kind === "reduce-max") {
     return `reduce ${JSON.stringify(runsOf(instructions, index))}`;
+  }
+  if (CONVOLUTIONS.has(kind)) {
+    const [a, b] = operands.map((operand) => instructions[operand].shape);
+    return `convolve ${JSON.stringify([operation, a, b, shape])}`;
   }
   return CONTRACTIONS.has(kind) || REDUCTIONS.has(kind)
     ? undefined
