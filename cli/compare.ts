@@ -33,6 +33,7 @@ import {
   keptRun,
   listOf,
   optimizersOf,
+  PAPER,
   positiveOf,
   requireOptimizer,
   requireSame,
@@ -41,9 +42,6 @@ import {
 import { epochsCsv } from "./study_report.ts";
 
 const USAGE = "deno task compare";
-
-/** Those that the paper compares on images; K-FAC and Shampoo as in ASDL, which it used. */
-const PAPER = "adafisher,adam,adamw,adahessian,kfac-asdl,shampoo-asdl";
 
 const specification = {
   optimizers: {

@@ -14,6 +14,7 @@ import {
   endsOf,
   MEANS,
   secondsText,
+  seedsText,
 } from "./study_report.ts";
 import { spreadText, textTable } from "./table.ts";
 
@@ -195,9 +196,9 @@ export async function comparisonReport(
         heading: "How it was measured",
         text: [
           protocol,
-          `Seeds 0 to ${
-            seeds - 1
-          }, batches of ${batchSize}. Learning rates are the paper's where it has one; nothing was tuned on these results.`,
+          `Each optimizer has ${
+            seedsText(seeds)
+          } and batches of ${batchSize}. Learning rates are the paper's where it has one; nothing was tuned on these results.`,
           conditions(comparison),
           ...(note === null ? [] : [note]),
         ],

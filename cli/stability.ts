@@ -20,6 +20,7 @@ import {
   endsOf,
   MEANS,
   secondsText,
+  seedsText,
 } from "./study_report.ts";
 import { spreadText, textTable } from "./table.ts";
 
@@ -238,8 +239,8 @@ export async function sweepReport(sweep: Sweep): Promise<string> {
       {
         heading: "How it was measured",
         text: [
-          `Every optimizer trains for ${epochs} epochs at each learning rate and batch size, with the seeds 0 to ${
-            seeds - 1
+          `Every optimizer trains for ${epochs} epochs at each learning rate and batch size, with ${
+            seedsText(seeds)
           }.`,
           conditions(sweep),
           ...(note === null ? [] : [note]),

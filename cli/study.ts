@@ -23,6 +23,9 @@ import { datedFolder } from "./folder.ts";
 import type { RunOptions, RunParts } from "./recipe.ts";
 import { CHECKPOINT, type RunEnd, trainRun, writeOptions } from "./run.ts";
 
+/** Those that the paper compares on images; K-FAC and Shampoo as in ASDL, which it used. */
+export const PAPER = "adafisher,adam,adamw,adahessian,kfac-asdl,shampoo-asdl";
+
 /** The file that a run leaves when it is over. */
 const RESULT = "result.json";
 

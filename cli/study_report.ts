@@ -33,6 +33,11 @@ export function endsOf({ runs, finished, stops }: Summary): string {
   return [`${finished} of ${runs}`, ...reasons].join("; ");
 }
 
+/** The seeds of so many runs, in words. */
+export function seedsText(seeds: number): string {
+  return seeds === 1 ? "seed 0" : `seeds 0 to ${seeds - 1}`;
+}
+
 /** Seconds, of which a small model's epoch takes few. */
 export function secondsText(seconds: Spread | null): string {
   return spreadText(seconds, seconds !== null && seconds.mean < 1 ? 4 : 2);

@@ -38,6 +38,7 @@ import {
   keptRun,
   listOf,
   optimizersOf,
+  PAPER,
   positiveOf,
   requireSame,
   studyFolder,
@@ -56,7 +57,7 @@ const specification = {
   optimizers: {
     kind: "text",
     placeholder: "a,b,...",
-    default: "adafisher,adam",
+    default: PAPER,
     about: "What is studied",
   },
   dataset: trainingOptions.dataset,
@@ -172,7 +173,7 @@ async function main(args: readonly string[]): Promise<number> {
   );
   if (help) {
     console.log(
-      `Trains over a grid of learning rates and batch sizes; without options, AdaFisher and Adam on handwritten digits.\n\nUsage: ${USAGE} [options]\n\nOptions:\n${
+      `Trains over a grid of learning rates and batch sizes; without options, the paper's six on handwritten digits, about two minutes on two cores.\n\nUsage: ${USAGE} [options]\n\nOptions:\n${
         describeOptions(specification)
       }`,
     );

@@ -56,6 +56,8 @@ export interface MinimizeOptions {
   readonly clip?: number;
   /** The reference device by default. */
   readonly device?: Device;
+  /** Most steps of a program; 1 by default, and wherever `after` is given. */
+  readonly together?: number;
   /** Called after each step. */
   readonly after?: (
     k: number,
@@ -80,7 +82,10 @@ export function asConstants(values: Values): Parameters {
   );
 }
 
-/** Runs an optimizer on a device; the parameters at the end. */
+/**
+ * Runs an optimizer on a device; the parameters at the end. Steps that follow one
+ * another without work on the host may go together as one program.
+ */
 export async function minimize(
   optimizer: Optimizer,
   objective: (parameters: Parameters) => Objective,
@@ -88,6 +93,7 @@ export async function minimize(
 ): Promise<Values> {
   const { start, steps, rate, after, clip } = options;
   const { device = referenceDevice } = options;
+  const together = after ? 1 : options.together ?? 1;
   const first = await evaluate(optimizer.init(asConstants(start)), device);
   const initial = { parameters: start, optimizer: first as object };
   const state = new DeviceState(device, initial);
@@ -106,13 +112,25 @@ export async function minimize(
       transform: (g) => clip === undefined ? g : clipByGlobalNorm(g, clip),
     });
     const observed = derivatives.observe(from.optimizer, inputs.scalars);
-    return { loss, derivatives, observed };
+    return { derivatives, observed };
+  };
+  /** One step. */
+  const next = (from: State, inputs: Inputs, statistics: boolean): State => {
+    const { derivatives, observed } = derive(from, inputs, statistics);
+    const result = optimizer.update({
+      ...derivatives.input,
+      parameters: from.parameters,
+      state: { ...observed, ...inputs.prepared },
+      learningRate: inputs.learningRate,
+      scalars: inputs.scalars,
+    });
+    return { parameters: result.parameters, optimizer: result.state };
   };
   const programs = new Map<string, CompiledStep<object, object, StepResult>>();
-  const run = (
+  const run = <Given extends object>(
     kind: string,
     inputs: object,
-    step: (state: State, inputs: Inputs) => StepResult,
+    step: (state: State, inputs: Given) => StepResult,
   ): Promise<object> => {
     const program = programs.get(kind) ??
       compile(
@@ -122,22 +140,22 @@ export async function minimize(
     programs.set(kind, program);
     return program.run(state, inputs);
   };
-  for (let k = 1; k <= steps; k++) {
+  const inputsOf = (k: number): object => ({
+    learningRate: scalarValue(typeof rate === "number" ? rate : rate(k - 1)),
+    key: intValue([1, k]),
+    scalars: Object.fromEntries(
+      Object.entries(optimizer.scalars(k))
+        .map(([n, v]) => [n, scalarValue(v)]),
+    ),
+  });
+  for (let k = 1; k <= steps;) {
+    let inputs = inputsOf(k);
     const statistics = isDue(curvature, k), prepares = isDue(precondition, k);
-    const inputs = {
-      learningRate: scalarValue(typeof rate === "number" ? rate : rate(k - 1)),
-      key: intValue([1, k]),
-      scalars: Object.fromEntries(
-        Object.entries(optimizer.scalars(k))
-          .map(([n, v]) => [n, scalarValue(v)]),
-      ),
-    };
-    let prepared = {};
     if (precondition && prepares) {
       const { parts } = await run(
         `prepare ${statistics}`,
         inputs,
-        (state, inputs) => {
+        (state, inputs: Inputs) => {
           const { observed } = derive(state, inputs, statistics);
           const parts = Object.entries(observed)
             .filter(([name]) => precondition.parts.includes(name));
@@ -148,30 +166,32 @@ export async function minimize(
         parts,
         (name, n) => randomNormal([1, k], drawStream(name), n),
       );
-      prepared = { prepared: { ...parts, ...made } };
+      inputs = { ...inputs, prepared: { ...parts, ...made } };
     }
-    const observes = statistics && !prepares;
+    // What the host has prepared has the statistics in it.
+    const observes = [statistics && !prepares], chain = [inputs];
+    for (
+      k++;
+      k <= steps && chain.length < together && !isDue(precondition, k);
+      k++
+    ) {
+      observes.push(isDue(curvature, k));
+      chain.push(inputsOf(k));
+    }
     await run(
-      prepares ? "prepared" : `${observes}`,
-      { ...inputs, ...prepared },
-      (state, inputs) => {
-        const { loss, derivatives, observed } = derive(state, inputs, observes);
-        const result = optimizer.update({
-          ...derivatives.input,
-          parameters: state.parameters,
-          state: { ...observed, ...inputs.prepared },
-          learningRate: inputs.learningRate,
-          scalars: inputs.scalars,
+      `${prepares ? "prepared" : ""} ${observes}`,
+      { ...chain },
+      (from, inputs: Record<number, Inputs>) => {
+        let to = from;
+        observes.forEach((statistics, i) => {
+          to = next(to, inputs[i], statistics);
         });
-        return {
-          state: { parameters: result.parameters, optimizer: result.state },
-          outputs: { loss },
-        };
+        return { state: to, outputs: {} };
       },
     );
     if (after) {
       const read = await state.read();
-      await after(k, read.parameters as Values, read.optimizer);
+      await after(k - 1, read.parameters as Values, read.optimizer);
     }
   }
   return (await state.read()).parameters as Values;
