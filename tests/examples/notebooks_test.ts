@@ -13,7 +13,7 @@ const root = fromFileUrl(new URL("../..", import.meta.url));
 const required = Deno.args.includes("--require-jupyter");
 
 /** How many figures each notebook shows. */
-const notebooks = { adafisher_step: 4, landscape: 5 };
+const notebooks = { adafisher_step: 4, factor_studies: 9, landscape: 5 };
 
 interface Cell {
   readonly cell_type: "markdown" | "code";
@@ -49,8 +49,11 @@ async function execute(name: string): Promise<Cell[]> {
       "nbconvert",
       "--to=notebook",
       "--execute",
-      // Tests run side by side, and a kernel's start may take its turn.
+      // Tests run side by side, and a kernel may have to wait for its turn. By default
+      // an output that is four seconds late is lost without a word.
       "--ExecutePreprocessor.startup_timeout=300",
+      "--ExecutePreprocessor.iopub_timeout=300",
+      "--ExecutePreprocessor.raise_on_iopub_timeout=True",
       `--output-dir=${folder}`,
       join("examples", `${name}.ipynb`),
     ], {
