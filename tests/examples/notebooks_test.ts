@@ -15,6 +15,9 @@ const required = Deno.args.includes("--require-jupyter");
 /** How many figures each notebook shows. */
 const notebooks = { adafisher_step: 4, factor_studies: 9, landscape: 5 };
 
+const VEGA_LITE = "application/vnd.vegalite.v5+json";
+const MOST_RUNS = 4;
+
 interface Cell {
   readonly cell_type: "markdown" | "code";
   readonly execution_count?: number | null;
@@ -83,16 +86,20 @@ for (const [name, figures] of Object.entries(notebooks)) {
     ignore: missing !== undefined && !required,
     fn: async () => {
       if (missing !== undefined) throw new Error(missing);
-      const cells = await execute(name);
-      const code = cells.filter(({ cell_type }) => cell_type === "code");
-      assert(code.every(({ execution_count }) => execution_count! > 0));
-      const outputs = code.flatMap(({ outputs }) => outputs!);
-      assert(!outputs.some(({ output_type }) => output_type === "error"));
-      const shown = outputs.filter(({ data }) =>
-        data !== undefined && "application/vnd.vegalite.v5+json" in data &&
-        "image/png" in data
-      );
-      assertEquals(shown.length, figures);
+      // Deno's kernel sends a result in some fifty after it has said that it is idle,
+      // and nbconvert no longer hears it: a figure counts if one of the runs has it.
+      const shown = new Set<number>();
+      for (let run = 1; run <= MOST_RUNS && shown.size < figures; run++) {
+        for (const [i, cell] of (await execute(name)).entries()) {
+          if (cell.cell_type !== "code") continue;
+          assert(cell.execution_count! > 0);
+          for (const { output_type, data = {} } of cell.outputs!) {
+            assert(output_type !== "error");
+            if (VEGA_LITE in data && "image/png" in data) shown.add(i);
+          }
+        }
+      }
+      assertEquals(shown.size, figures);
     },
   });
 }
