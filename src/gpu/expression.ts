@@ -311,7 +311,7 @@ export class Expression {
       case "sqrt":
         return `sqrt(${a})`;
       case "rsqrt":
-        return `(1.0 / sqrt(${a}))`;
+        return this.#call("inverse_root", a);
       case "tanh":
         return this.#call("tangent", a);
       case "erf":

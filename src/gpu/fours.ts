@@ -178,7 +178,7 @@ export class Fours {
       case "floor":
         return `${kind}(${a})`;
       case "rsqrt":
-        return `(vec4f(1.0) / sqrt(${a}))`;
+        return this.#call("inverse_root_four", a);
       case "sub":
         if (!same || from !== "float") return `${a} - ${b}`;
         break;
