@@ -320,9 +320,9 @@ async function main(args: readonly string[]): Promise<number> {
   if (rates) console.log(`\n${ratesTables(rates)}`);
   console.log(
     `\n${deviceTitle}; ${about.runtime}, ${about.processors} processors; ${about.date}. ` +
-      `${rounds} ${
-        rounds === 1 ? "round" : "rounds"
-      } in turn of about ${roundSeconds} s each: medians, ± half the range. ` +
+      `${rounds} ${rounds === 1 ? "round" : "rounds"} in turn of about ${
+        roundSeconds.toPrecision(2)
+      } s each: medians, ± half the range. ` +
       "Ratios are medians over the rounds.",
   );
   return Number(failed);
