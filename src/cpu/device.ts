@@ -101,7 +101,7 @@ export class CpuDevice implements Device {
  * the same bits for any number of threads.
  *
  * Threads are workers, which start when there is work for them and end when there
- * has been none for a tenth of a second. Deno lets a program start them if it may
+ * has been nothing to do for a tenth of a second, on the host either. Deno lets a program start them if it may
  * read this library's files (`--allow-read`); without them, or where there are
  * none, one thread computes.
  *

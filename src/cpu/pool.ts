@@ -15,12 +15,13 @@ import {
   Mailbox,
   mailboxOf,
   MOST_TEXT,
+  PATIENCE,
   Post,
   readTasks,
   runTasks,
   type Task,
 } from "./run.ts";
-import type { Message } from "./worker.ts";
+import type { Idle, Message } from "./worker.ts";
 
 /** Workers that the control words have room for. */
 const MOST_THREADS = 512;
@@ -64,7 +65,8 @@ export class Pool {
   readonly #workers: (Thread | undefined)[] = [];
   /** Workers that the last program was given to. */
   readonly #busy: number[] = [];
-  readonly #dropped: number[] = [];
+  /** Programs that have work for more than one thread, by number. */
+  readonly #programs = new Map<number, PoolProgram>();
   #scratch = 0;
   #scratchBytes = 0;
   /** Why there are no workers, if there cannot be any. */
@@ -93,16 +95,27 @@ export class Pool {
     this.#scratchBytes = size;
   }
 
-  /** Lets the workers get ready for a program, while other things are done. */
+  /**
+   * Lets the workers get ready for a program, while other things are done; a worker
+   * that is started later gets it too.
+   */
   prepare(program: PoolProgram): void {
+    this.#programs.set(program.id, program);
     for (let thread = 1; thread < this.threads; thread++) {
-      this.#isReady(thread, program);
+      const known = this.#live(thread);
+      if (known) this.#give(thread, known, program);
+      else this.#start(thread);
     }
   }
 
   /** Lets the workers forget a program. */
   drop(program: number): void {
-    this.#dropped.push(program);
+    if (!this.#programs.delete(program)) return;
+    for (let thread = 1; thread < this.threads; thread++) {
+      const known = this.#live(thread);
+      if (!known?.programs.delete(program)) continue;
+      this.#send(thread, known, { dropped: program });
+    }
   }
 
   /**
@@ -193,30 +206,31 @@ export class Pool {
     };
   }
 
-  /** Whether a worker waits and has a program; sends it what it lacks. */
+  /** Whether a worker waits and has a program; starts it if it has ended. */
   #isReady(thread: number, program: PoolProgram): boolean {
+    const known = this.#live(thread);
+    if (!known) this.#start(thread);
     if (this.#trouble !== undefined) return false;
+    const message = known?.programs.get(program.id);
+    if (message === undefined) return false;
     const { words } = this.#heap;
     const mailbox = mailboxOf(thread);
-    let known = this.#workers[thread];
-    if (known && Atomics.load(words, mailbox) === Mailbox.closed) {
-      known = undefined;
-    }
-    known ??= this.#start(thread);
-    if (!known || words[mailbox + Post.broken] !== 0) return false;
-    const message = known.programs.get(program.id);
-    if (message === undefined) {
-      known.programs.set(program.id, known.sent + 1);
-      this.#send(thread, known, {
-        program: program.id,
-        module: program.module,
-        functions: program.functions.length,
-        dropped: this.#dropped.splice(0),
-      });
-      return false;
-    }
-    if (Atomics.load(words, mailbox + Post.received) < message) return false;
-    return Atomics.load(words, mailbox) === Mailbox.empty;
+    return words[mailbox + Post.broken] === 0 &&
+      Atomics.load(words, mailbox + Post.received) >= message &&
+      Atomics.load(words, mailbox) === Mailbox.empty;
+  }
+
+  /** A worker that has not ended. */
+  #live(thread: number): Thread | undefined {
+    const mail = Atomics.load(this.#heap.words, mailboxOf(thread));
+    return mail === Mailbox.closed ? undefined : this.#workers[thread];
+  }
+
+  #give(thread: number, known: Thread, program: PoolProgram): void {
+    const { id, module, functions } = program;
+    known.programs.set(id, known.sent + 1);
+    const message = { program: id, module, functions: functions.length };
+    this.#send(thread, known, message);
   }
 
   #send(thread: number, known: Thread, message: Message): void {
@@ -231,7 +245,9 @@ export class Pool {
     }
   }
 
-  #start(thread: number): Thread | undefined {
+  /** Starts a worker, and gives it all programs. */
+  #start(thread: number): void {
+    if (this.#trouble !== undefined) return;
     const { words, memory } = this.#heap;
     const mailbox = mailboxOf(thread);
     for (const word of [Post.sent, Post.received, Post.broken]) {
@@ -246,13 +262,27 @@ export class Pool {
         event.preventDefault();
         this.#trouble ??= event.message;
       });
+      worker.addEventListener("message", ({ data }: MessageEvent<Idle>) => {
+        if (Date.now() - data.idle < PATIENCE) this.#close(thread);
+      });
       const known: Thread = { worker, programs: new Map(), sent: 0 };
       this.#workers[thread] = known;
       this.#send(thread, known, { memory, thread });
-      return known;
+      for (const program of this.#programs.values()) {
+        this.#give(thread, known, program);
+      }
     } catch (error) {
       this.#trouble = error instanceof Error ? error.message : String(error);
-      return undefined;
+    }
+  }
+
+  /** Lets a worker end, unless it has got something to do. */
+  #close(thread: number): void {
+    const { words } = this.#heap;
+    const mailbox = mailboxOf(thread);
+    const { empty, ending } = Mailbox;
+    if (Atomics.compareExchange(words, mailbox, empty, ending) === empty) {
+      Atomics.notify(words, mailbox);
     }
   }
 }

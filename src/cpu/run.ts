@@ -59,8 +59,10 @@ export const Mailbox = {
   messages: -1,
   /** The worker has ended. */
   closed: -2,
-  /** The worker is about to get a program, and must not end. */
+  /** The worker is about to get a program. */
   claimed: -3,
+  /** The worker may end. */
+  ending: -4,
 } as const;
 
 /** Most bytes of an error's text. */
@@ -226,25 +228,26 @@ function reportFailure(
   new Uint8Array(words.buffer).set(bytes, (Control.text + 1) * 4);
 }
 
-/** Waits for a mailbox to fill, and gives what is in it; closes it after a while. */
+/** How long a worker has nothing to do, in milliseconds, before it asks to end. */
+export const PATIENCE = 100;
+
+/** Waits for a mailbox to fill, and gives what is in it; asks to end now and then. */
 export function waitForMail(
   words: Int32Array,
   mailbox: number,
-  milliseconds: number,
+  askToEnd: () => void,
 ): number {
-  const { empty, closed, claimed } = Mailbox;
+  const { empty, claimed } = Mailbox;
   let mail: number = empty;
   for (let i = 0; i < SPINS && mail === empty; i++) {
     mail = Atomics.load(words, mailbox);
   }
   while (mail === empty) {
-    Atomics.wait(words, mailbox, empty, milliseconds);
+    const woken = Atomics.wait(words, mailbox, empty, PATIENCE);
     mail = Atomics.load(words, mailbox);
     // While a program runs without the worker, the next may need it.
-    if (mail !== empty || Atomics.load(words, Control.busy) !== 0) continue;
-    // A mailbox that is closed is claimed by nobody.
-    mail = Atomics.compareExchange(words, mailbox, empty, closed);
-    if (mail === empty) return closed;
+    const busy = Atomics.load(words, Control.busy) !== 0;
+    if (woken === "timed-out" && !busy) askToEnd();
   }
   while (mail === claimed) mail = Atomics.load(words, mailbox);
   return mail;

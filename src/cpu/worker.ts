@@ -1,6 +1,8 @@
 /**
- * A thread of the CPU device. It waits for programs to run, and ends when there
- * has been nothing to do for a while, so that it keeps no finished program alive.
+ * A thread of the CPU device. It waits for programs to run. When there has been
+ * nothing to do for a while, it asks the device whether it may end, so that it keeps
+ * no finished program alive: the device answers when its own thread has nothing to do
+ * either, and not while the host computes between two programs.
  *
  * @module
  */
@@ -17,9 +19,6 @@ import {
   waitForMail,
 } from "./run.ts";
 
-/** How long a worker waits for work before it ends. */
-const PATIENCE = 100;
-
 /** What the device sends. */
 export type Message =
   | { readonly memory: WebAssembly.Memory; readonly thread: number }
@@ -28,9 +27,15 @@ export type Message =
     readonly module: WebAssembly.Module;
     /** How many functions it has. */
     readonly functions: number;
-    /** Programs that are not needed any more. */
-    readonly dropped: readonly number[];
-  };
+  }
+  /** A program that is not needed any more. */
+  | { readonly dropped: number };
+
+/** What a worker sends: when it asked to end, in milliseconds of the clock. */
+export interface Idle {
+  /** As of `Date.now()`. */
+  readonly idle: number;
+}
 
 interface Program {
   readonly functions: readonly KernelFunction[];
@@ -42,6 +47,7 @@ interface Program {
 /** What of a worker's global scope is used here. */
 interface Scope {
   onmessage: (event: MessageEvent<Message>) => void;
+  postMessage(message: Idle): void;
   close(): void;
 }
 const scope = globalThis as unknown as Scope;
@@ -52,8 +58,8 @@ let thread = 0;
 
 scope.onmessage = ({ data }) => {
   if ("memory" in data) ({ memory, thread } = data);
+  else if ("dropped" in data) programs.delete(data.dropped);
   else {
-    for (const program of data.dropped) programs.delete(program);
     try {
       const { exports } = new WebAssembly.Instance(data.module, {
         env: { memory },
@@ -76,19 +82,22 @@ function serve(): void {
   const words = new Int32Array(memory.buffer);
   const mailbox = mailboxOf(thread);
   const received = Atomics.add(words, mailbox + Post.received, 1) + 1;
-  Atomics.store(words, mailbox, Mailbox.empty);
-  // A message that was sent meanwhile is read first.
-  const { empty, messages } = Mailbox;
-  if (
-    Atomics.load(words, mailbox + Post.sent) !== received &&
-    Atomics.compareExchange(words, mailbox, empty, messages) === empty
-  ) return;
+  const { empty, messages, ending, closed } = Mailbox;
+  const askToEnd = (): void => scope.postMessage({ idle: Date.now() });
   while (true) {
-    const mail = waitForMail(words, mailbox, PATIENCE);
-    if (mail === Mailbox.closed) return scope.close();
-    if (mail === Mailbox.messages) return;
+    Atomics.store(words, mailbox, empty);
+    // A message that was sent meanwhile is read first.
+    if (
+      Atomics.load(words, mailbox + Post.sent) !== received &&
+      Atomics.compareExchange(words, mailbox, empty, messages) === empty
+    ) return;
+    const mail = waitForMail(words, mailbox, askToEnd);
+    if (mail === messages) return;
+    if (mail === ending) {
+      Atomics.store(words, mailbox, closed);
+      return scope.close();
+    }
     run(programs.get(mail)!, mailbox);
-    Atomics.store(words, mailbox, Mailbox.empty);
   }
 }
 

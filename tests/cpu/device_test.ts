@@ -278,6 +278,52 @@ Deno.test("memory is used again when what lay there is gone", () => {
   assertEquals(heap.memory.buffer.byteLength, grown);
 });
 
+/** Two programs for two threads, each with its threads ready. */
+async function twoPrograms(): Promise<{
+  device: CpuDevice;
+  steps: readonly (() => Promise<unknown>)[];
+}> {
+  const device = new CpuDevice(2);
+  const x = floats([500, 500]);
+  const state = new DeviceState(device, {});
+  const steps = [exp, tanh].map((apply) => {
+    const program = compile({
+      state: {},
+      inputs: { x },
+      step: (_, { x }) => ({ state: {}, outputs: { y: apply(x) } }),
+    }, device);
+    return () => program.run(state, { x });
+  });
+  for (const step of steps) {
+    device.pool.lastThreads = 1;
+    await withAllThreads(device, step);
+  }
+  return { device, steps };
+}
+
+Deno.test("threads wait while the host computes", async () => {
+  const { device, steps } = await twoPrograms();
+  const until = performance.now() + 500;
+  while (performance.now() < until);
+  for (const step of steps) {
+    await step();
+    assertEquals(device.pool.lastThreads, 2);
+  }
+});
+
+Deno.test("a thread that is started again has all programs", async () => {
+  const { device, steps: [first, second] } = await twoPrograms();
+  for (let tries = 0; device.pool.lastThreads === 2; tries++) {
+    assert(tries < 100, "the thread does not end");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await first();
+  }
+  // It reads its programs in their order.
+  await withAllThreads(device, second);
+  await first();
+  assertEquals(device.pool.lastThreads, 2);
+});
+
 /** A program that uses two threads, and then has nothing more to do. */
 const PROGRAM = `
   import { compile, cpuDevice, DeviceState } from "./mod.ts";
