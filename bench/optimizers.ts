@@ -4,9 +4,10 @@
  * ResNet-20 at a batch of 32 on the `cpu` device where not said otherwise; names are a
  * regular expression. It reads /proc/self/stat, and so needs Linux.
  *
- * The optimizers take turns, some steps each, so that what else the machine does
- * falls on all alike; a turn begins with a refresh of whatever is refreshed every so
- * many steps. Times are seconds of the processor (all threads), and of the clock.
+ * The optimizers take turns, so that what else the machine does falls on all alike. A
+ * turn is `steps` steps, or as many as the optimizer's longest interval has, so that
+ * each has its share of what is refreshed every so many steps. Times are seconds of
+ * the processor (all threads), and of the clock.
  *
  * @module
  */
@@ -33,8 +34,8 @@ import {
   trainingPrograms,
 } from "../src/train/mod.ts";
 
-/** What is measured: model, batch, steps of a turn, which optimizers. */
-const [name = "resnet20", batch = "32", turn = "10", only] = Deno.args;
+/** What is measured: model, batch, least steps of a turn, which optimizers. */
+const [name = "resnet20", batch = "32", least = "10", only] = Deno.args;
 const TURNS = 3;
 
 const contenders: Readonly<
@@ -101,18 +102,23 @@ const runs = await Promise.all(
           isDue(optimizer.precondition, step),
         );
       };
-      return { title, run, cpu: [] as number[], clock: [] as number[] };
+      const turn = Math.max(
+        Number(least),
+        optimizer.curvature?.interval ?? 1,
+        optimizer.precondition?.interval ?? 1,
+      );
+      return { title, run, turn, cpu: [] as number[], clock: [] as number[] };
     }),
 );
 
 for (let i = 0; i <= TURNS; i++) {
-  for (const { run, cpu, clock } of runs) {
+  for (const { run, turn, cpu, clock } of runs) {
     const cpuStart = cpuSeconds(), start = performance.now();
-    for (let k = 0; k < Number(turn); k++) await run();
+    for (let k = 0; k < turn; k++) await run();
     // The first turn compiles and warms up.
     if (i === 0) continue;
-    cpu.push((cpuSeconds() - cpuStart) / Number(turn));
-    clock.push((performance.now() - start) / 1000 / Number(turn));
+    cpu.push((cpuSeconds() - cpuStart) / turn);
+    clock.push((performance.now() - start) / 1000 / turn);
   }
 }
 
@@ -120,7 +126,7 @@ const median = (x: readonly number[]): number =>
   x.toSorted((a, b) => a - b)[Math.floor(x.length / 2)];
 const [base] = runs;
 console.log(
-  `${name}, batch ${batch}, device ${device.name}: median of ${TURNS} turns of ${turn} steps`,
+  `${name}, batch ${batch}, device ${device.name}: median of ${TURNS} turns`,
 );
 for (const { title, cpu, clock } of runs) {
   const ratio = (of: "cpu" | "clock"): string =>
