@@ -8,8 +8,8 @@
  * @module
  */
 
+import { f32x4, i32x4, type Local, v128 } from "../wasm/expression.ts";
 import { copiesFor, cutUnits, walkOver } from "./axes.ts";
-import { f32x4, i32x4, type Local, v128 } from "./expression.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
 import { mergeNest, nestKey, type NestSource } from "./loops.ts";
 import { Nest } from "./nest.ts";

@@ -6,7 +6,7 @@
  */
 
 import type { Shape } from "../tensor/value.ts";
-import { i32, type Local, type Operand, select } from "./expression.ts";
+import { i32, type Local, type Operand, select } from "../wasm/expression.ts";
 import type { Scene } from "./kernel.ts";
 import type { Nest } from "./nest.ts";
 import {

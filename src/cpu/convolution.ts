@@ -16,8 +16,8 @@
  */
 
 import { sizeOf } from "../tensor/value.ts";
-import type { FunctionBuilder } from "./assembler.ts";
-import { type Expression, i32, type Local, v128 } from "./expression.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
+import { type Expression, i32, type Local, v128 } from "../wasm/expression.ts";
 import { type Axis, axisOf, copyBand, placeOn, placesOf } from "./image.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
 import { factorsOf, type Products, productsOf } from "./products.ts";

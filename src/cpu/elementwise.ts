@@ -9,8 +9,8 @@
  * @module
  */
 
+import { i32, select } from "../wasm/expression.ts";
 import { copiesFor, cutUnits, vectorAxis, walkOver } from "./axes.ts";
-import { i32, select } from "./expression.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
 import {
   mergeNest,

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { FunctionBuilder, FunctionSource } from "./assembler.ts";
+import type { FunctionBuilder, FunctionSource } from "../wasm/assembler.ts";
 import {
   type Expression,
   f32,
@@ -17,7 +17,7 @@ import {
   i64,
   select,
   v128,
-} from "./expression.ts";
+} from "../wasm/expression.ts";
 
 type Vector = Expression<"v128">;
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { MOST_PAGES } from "./assembler.ts";
+import { MOST_PAGES } from "../wasm/assembler.ts";
 import { CpuError } from "./error.ts";
 import { GUARD } from "./values.ts";
 

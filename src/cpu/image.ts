@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { FunctionBuilder } from "./assembler.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
 import {
   f32,
   f32x4,
@@ -19,7 +19,7 @@ import {
   type Local,
   type Operand,
   v128,
-} from "./expression.ts";
+} from "../wasm/expression.ts";
 import { transpose } from "./pack.ts";
 import { FLOAT, LANES } from "./tile.ts";
 

@@ -7,7 +7,7 @@
 
 import type { Instruction } from "../program/program.ts";
 import { sizeOf } from "../tensor/value.ts";
-import { f32x4, i32, v128 } from "./expression.ts";
+import { f32x4, i32, v128 } from "../wasm/expression.ts";
 import { type Kernel, nameOf } from "./kernel.ts";
 import { FLOAT, LANES, storeLanes } from "./tile.ts";
 

@@ -8,7 +8,7 @@
 import type { Fused } from "../program/fusion.ts";
 import type { Instruction } from "../program/program.ts";
 import type { Spec } from "../tensor/tensor.ts";
-import type { FunctionBuilder } from "./assembler.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
 
 /** How far kernels read past an end, in bytes: less than a tile's vectors. */
 export const READ_PAST = 128;

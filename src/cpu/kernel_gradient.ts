@@ -14,8 +14,14 @@
  */
 
 import { sizeOf } from "../tensor/value.ts";
-import type { FunctionBuilder } from "./assembler.ts";
-import { type Expression, f32x4, i32, type Local, v128 } from "./expression.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
+import {
+  type Expression,
+  f32x4,
+  i32,
+  type Local,
+  v128,
+} from "../wasm/expression.ts";
 import { copyBand, placesOf } from "./image.ts";
 import { type GradientPlan, gradientPlan } from "./kernel_gradient_plan.ts";
 import { joinParts } from "./join.ts";

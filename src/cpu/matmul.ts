@@ -13,8 +13,8 @@
 
 import { mergeAxes, stridedView, stridesOf } from "../program/strides.ts";
 import { type Shape, sizeOf } from "../tensor/value.ts";
-import type { FunctionBuilder } from "./assembler.ts";
-import { type Expression, i32, type Local } from "./expression.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
+import { type Expression, i32, type Local } from "../wasm/expression.ts";
 import { joinParts } from "./join.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
 import { pack } from "./pack.ts";

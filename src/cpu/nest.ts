@@ -7,7 +7,7 @@
  */
 
 import type { DType } from "../tensor/value.ts";
-import type { FunctionBuilder } from "./assembler.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
 import {
   type Expression,
   i32,
@@ -15,7 +15,7 @@ import {
   type Local,
   type Operand,
   v128,
-} from "./expression.ts";
+} from "../wasm/expression.ts";
 import {
   isNode,
   type NestSource,

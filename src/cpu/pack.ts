@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { FunctionBuilder } from "./assembler.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
 import {
   type Expression,
   f32,
@@ -15,7 +15,7 @@ import {
   type Local,
   type Operand,
   v128,
-} from "./expression.ts";
+} from "../wasm/expression.ts";
 import { FLOAT, LANES } from "./tile.ts";
 
 /** A strip of a matrix. */

@@ -8,7 +8,7 @@
 
 import { stridesOf } from "../program/strides.ts";
 import type { Shape } from "../tensor/value.ts";
-import { type Expression, i32, select } from "./expression.ts";
+import { type Expression, i32, select } from "../wasm/expression.ts";
 
 /** A loop, or an index that is computed: it counts from 0 to below its extent. */
 export interface Term {

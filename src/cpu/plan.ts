@@ -5,7 +5,7 @@
  */
 
 import { type Placed, placeResults } from "../program/memory_plan.ts";
-import { assemble, type FunctionSource } from "./assembler.ts";
+import { assemble, type FunctionSource } from "../wasm/assembler.ts";
 import { helperFunctions } from "./functions.ts";
 import { bytesOf } from "./memory.ts";
 import type { Step } from "./schedule.ts";

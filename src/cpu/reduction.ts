@@ -15,9 +15,7 @@
 import { type Run, runsOf } from "../program/groups.ts";
 import type { Instruction } from "../program/program.ts";
 import { sizeOf } from "../tensor/value.ts";
-import type { FunctionBuilder } from "./assembler.ts";
-import { copiesFor, cutUnits, vectorAxis, walkOver } from "./axes.ts";
-import { groupName } from "./elementwise.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
 import {
   type Expression,
   i32,
@@ -25,7 +23,9 @@ import {
   type Operand,
   select,
   v128,
-} from "./expression.ts";
+} from "../wasm/expression.ts";
+import { copiesFor, cutUnits, vectorAxis, walkOver } from "./axes.ts";
+import { groupName } from "./elementwise.ts";
 import type { Kernel, Scene } from "./kernel.ts";
 import { mergeNest, nestKey, type NestSource } from "./loops.ts";
 import { Nest } from "./nest.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { f32x4, i32, i32x4, v128 } from "./expression.ts";
+import { f32x4, i32, i32x4, v128 } from "../wasm/expression.ts";
 import { walkOver } from "./axes.ts";
 import { type Kernel, nameOf, type Scene } from "./kernel.ts";
 import { nestKey, type NestSource } from "./loops.ts";

@@ -16,7 +16,7 @@
  * @module
  */
 
-import type { FunctionBuilder } from "./assembler.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
 import {
   type Expression,
   f32x4,
@@ -25,7 +25,7 @@ import {
   type Local,
   type Operand,
   v128,
-} from "./expression.ts";
+} from "../wasm/expression.ts";
 
 /** Numbers in a vector. */
 export const LANES = 4;

@@ -5,8 +5,13 @@
  */
 
 import type { DType } from "../tensor/value.ts";
-import type { FunctionBuilder } from "./assembler.ts";
-import { type Expression, f32x4, i32x4, type Local } from "./expression.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
+import {
+  type Expression,
+  f32x4,
+  i32x4,
+  type Local,
+} from "../wasm/expression.ts";
 import { constantVector } from "./vector_operations.ts";
 
 type Vector = Expression<"v128">;

@@ -9,8 +9,14 @@
 import { isElementwise } from "../tensor/operations.ts";
 import type { Operation } from "../tensor/tensor.ts";
 import { type DType, sizeOf } from "../tensor/value.ts";
-import type { FunctionBuilder } from "./assembler.ts";
-import { type Expression, i32, i32x4, select, v128 } from "./expression.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
+import {
+  type Expression,
+  i32,
+  i32x4,
+  select,
+  v128,
+} from "../wasm/expression.ts";
 import type { Scene } from "./kernel.ts";
 import {
   combine,

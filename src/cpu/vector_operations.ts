@@ -7,8 +7,8 @@
 
 import type { Operation } from "../tensor/tensor.ts";
 import type { DType } from "../tensor/value.ts";
-import type { FunctionBuilder } from "./assembler.ts";
-import { type Expression, f32x4, i32x4, v128 } from "./expression.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
+import { type Expression, f32x4, i32x4, v128 } from "../wasm/expression.ts";
 import { errorFunction, exponential, logarithm, tangent } from "./functions.ts";
 
 type Vector = Expression<"v128">;

@@ -42,8 +42,8 @@
  * @module
  */
 
-import type { FunctionBuilder } from "./assembler.ts";
-import { type Expression, f32x4, type Local } from "./expression.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
+import { type Expression, f32x4, type Local } from "../wasm/expression.ts";
 
 /** Most transformed weights of a unit: 1 MiB, what a second cache holds. */
 export const MOST_WEIGHTS = 256 * 1024;

@@ -15,9 +15,15 @@
  */
 
 import { sizeOf } from "../tensor/value.ts";
-import type { FunctionBuilder } from "./assembler.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
+import {
+  type Expression,
+  i32,
+  i32x4,
+  type Local,
+  v128,
+} from "../wasm/expression.ts";
 import { groupName } from "./elementwise.ts";
-import { type Expression, i32, i32x4, type Local, v128 } from "./expression.ts";
 import { copyBand, placeOn, placesOf } from "./image.ts";
 import type { Kernel, Scene } from "./kernel.ts";
 import { transpose } from "./pack.ts";

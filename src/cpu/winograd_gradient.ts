@@ -14,9 +14,9 @@
 
 import type { ConvolutionGeometry } from "../tensor/tensor.ts";
 import type { Shape } from "../tensor/value.ts";
-import type { FunctionBuilder } from "./assembler.ts";
+import type { FunctionBuilder } from "../wasm/assembler.ts";
+import { f32x4, i32, type Local, v128 } from "../wasm/expression.ts";
 import { groupName } from "./elementwise.ts";
-import { f32x4, i32, type Local, v128 } from "./expression.ts";
 import { copyChannels } from "./image.ts";
 import type { Kernel, Scene } from "./kernel.ts";
 import { type Products, productsOf } from "./products.ts";

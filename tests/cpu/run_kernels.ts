@@ -2,7 +2,7 @@ import { lower } from "../../src/program/program.ts";
 import { fuse } from "../../src/program/fusion.ts";
 import { sizeOf, type Tensor } from "../../src/tensor/mod.ts";
 import { type Kernel, READ_PAST, type Scene } from "../../src/cpu/kernel.ts";
-import { instantiate, sharedMemory } from "./instantiate.ts";
+import { instantiate, sharedMemory } from "../wasm/instantiate.ts";
 
 /** The kernels of the last operation of an expression over constants. */
 export function kernelsOf(

@@ -3,7 +3,7 @@ import {
   assemble,
   type FunctionBuilder,
   type FunctionSource,
-} from "../../src/cpu/assembler.ts";
+} from "../../src/wasm/assembler.ts";
 import {
   type Expression,
   f32,
@@ -20,7 +20,7 @@ import {
   type Type,
   unsigned,
   v128,
-} from "../../src/cpu/expression.ts";
+} from "../../src/wasm/expression.ts";
 import { instantiate, sharedMemory } from "./instantiate.ts";
 
 /** A function of i32 parameters. */
@@ -192,6 +192,7 @@ Deno.test("loads and stores reach the address and their offset", () => {
     f.copy(i32.add(at, 160), at, 8);
     f.fill(i32.add(at, 176), 0, 4);
     f.store8(at, i32.const(1), 180);
+    f.store(at, v128.load64_splat(at, 4), 224);
   })];
   floats[(16 + 176) / 4] = 5;
   instantiate({ functions }, memory).run(16);
@@ -209,6 +210,15 @@ Deno.test("loads and stores reach the address and their offset", () => {
   assertEquals(after(160, 2), [1, 2]);
   assertEquals(after(176, 1), [0]);
   assertEquals(new Uint8Array(memory.buffer)[16 + 180], 1);
+  assertEquals(after(224, 4), [2, 3, 2, 3]);
+});
+
+Deno.test("assemble: a memory that no threads share need not be a shared one", () => {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const functions = [source("run", 0, (f) => f.store(16, i32.const(7)))];
+  instantiate({ shared: false, functions }, memory).run();
+  assertEquals(new Int32Array(memory.buffer)[4], 7);
+  assertThrows(() => instantiate({ functions }, memory), WebAssembly.LinkError);
 });
 
 Deno.test("FunctionBuilder.loop, if, block and repeat run as often as they say", () => {

@@ -3,7 +3,7 @@
  *
  * A function is described by what it emits: statements of a
  * {@linkcode FunctionBuilder}, over the expressions of `expression.ts`. A module
- * imports one shared memory, `env.memory`, and exports all its functions by name.
+ * imports one memory, `env.memory`, and exports all its functions by name.
  *
  * @module
  */
@@ -316,6 +316,8 @@ export class FunctionBuilder {
 
 /** What comes from outside, and what a module consists of. */
 export interface ModuleSource {
+  /** Whether threads share the memory; true by default. */
+  readonly shared?: boolean;
   /** Functions that the module imports from `env`, by name. */
   readonly imports?: readonly Signature[];
   /** Its functions; all are exported, and each may call all others. */
@@ -327,7 +329,7 @@ export const MOST_PAGES = 65536;
 
 /** Assembles a module's binary. */
 export function assemble(module: ModuleSource): Uint8Array<ArrayBuffer> {
-  const { imports = [], functions } = module;
+  const { shared = true, imports = [], functions } = module;
   const all: readonly Signature[] = [...imports, ...functions];
   const types = all.map(({ parameters, result }) => [
     0x60,
@@ -335,7 +337,9 @@ export function assemble(module: ModuleSource): Uint8Array<ArrayBuffer> {
     list(result ? [[TYPES[result]]] : []),
   ]);
   const section = (id: number, code: Code): Code => [id, sized(code)];
-  const memory = [text("env"), text("memory"), 2, 3, 1, unsigned(MOST_PAGES)];
+  // A shared memory must say how large it can become.
+  const limits = shared ? [3, 1, unsigned(MOST_PAGES)] : [0, 1];
+  const memory = [text("env"), text("memory"), 2, limits];
   const bodies = functions.map((source) => {
     const f = new FunctionBuilder(source, all);
     source.emit(f);

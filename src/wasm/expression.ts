@@ -346,6 +346,7 @@ const loadLane = (code: number, align: number) =>
 export const v128 = {
   load: load("v128", SIMD(0x00), 2),
   load32_splat: load("v128", SIMD(0x09), 2),
+  load64_splat: load("v128", SIMD(0x0a), 3),
   /** Loads one or two floats, and zeros behind them. */
   load32_zero: load("v128", SIMD(0x5c), 2),
   load64_zero: load("v128", SIMD(0x5d), 3),

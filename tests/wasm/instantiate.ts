@@ -2,7 +2,7 @@ import {
   assemble,
   type ModuleSource,
   MOST_PAGES,
-} from "../../src/cpu/assembler.ts";
+} from "../../src/wasm/assembler.ts";
 
 /** A shared memory of so many pages at first. */
 export const sharedMemory = (pages: number): WebAssembly.Memory =>
