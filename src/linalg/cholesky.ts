@@ -6,7 +6,12 @@
  */
 
 import { type Value, value } from "../tensor/value.ts";
-import { addRows, squareCopy, transposed } from "./matrix.ts";
+import { TILE } from "./kernels.ts";
+import { squareCopy } from "./matrix.ts";
+import { from, padded, strideOf, workspace } from "./workspace.ts";
+
+/** Rows that are done together: what they need of those above are products of matrices. */
+const PANEL = 32;
 
 /** What {@linkcode cholesky} finds. */
 export type Cholesky =
@@ -46,18 +51,61 @@ export type Cholesky =
  */
 export function cholesky(matrix: Value): Cholesky {
   const { n, data } = squareCopy("factor", matrix);
-  // Row i of L^T: column i of M's lower triangle, less what the rows above have of it.
-  const u = transposed(value(data, [n, n])).data as Float64Array;
+  const end = padded(n), stride = strideOf(end);
+  const space = workspace("factor", end * stride);
+  const u = space.numbers, all = { at: 0, stride };
+  // L^T, and in the rows that fill up to a multiple of 4 the identity.
   for (let i = 0; i < n; i++) {
-    const above = { start: 0, end: i, from: i, to: () => n };
-    addRows(u, i * n + i, u, n, above, (p) => -u[p * n + i]);
-    const pivot = u[i * n + i];
-    if (!(pivot > 0)) return { positiveDefinite: false, row: i, pivot };
-    const root = Math.sqrt(pivot);
-    for (let j = i; j < n; j++) u[i * n + j] /= root;
-    u.fill(0, i * n, i * n + i);
+    for (let j = 0; j <= i; j++) u[j * stride + i] = data[i * n + j];
   }
-  return { positiveDefinite: true, lower: transposed(value(u, [n, n])) };
+  for (let i = n; i < end; i++) u[i * stride + i] = 1;
+  for (let panel = 0; panel < end; panel += PANEL) {
+    const height = Math.min(PANEL, end - panel);
+    // Rows of M, less what the rows of L^T above have of them.
+    const subtract = (
+      above: number,
+      count: number,
+      i: number,
+      rows: number,
+    ) => {
+      const b = from(all, above, i);
+      const a = { ...b, transposed: true };
+      space.subtract(from(all, i, i), a, b, rows, count, end - i);
+    };
+    for (let above = 0; above < panel; above += PANEL) {
+      subtract(above, PANEL, panel, height);
+    }
+    for (let i = panel; i < panel + height; i += TILE) {
+      subtract(panel, i - panel, i, TILE);
+      const failed = factorRows(u, stride, i, end);
+      if (failed) return { positiveDefinite: false, ...failed };
+    }
+  }
+  const lower = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) lower[i * n + j] = u[j * stride + i];
+  }
+  return { positiveDefinite: true, lower: value(lower, [n, n]) };
+}
+
+/** Four rows of L^T, of which those above have been subtracted. */
+function factorRows(
+  u: Float64Array,
+  stride: number,
+  first: number,
+  end: number,
+): { readonly row: number; readonly pivot: number } | undefined {
+  for (let i = first; i < first + TILE; i++) {
+    const row = i * stride;
+    for (let p = first; p < i; p++) {
+      const above = p * stride, factor = u[above + i];
+      for (let j = i; j < end; j++) u[row + j] -= factor * u[above + j];
+    }
+    const pivot = u[row + i];
+    if (!(pivot > 0)) return { row: i, pivot };
+    const root = Math.sqrt(pivot);
+    for (let j = i; j < end; j++) u[row + j] /= root;
+  }
 }
 
 /**
@@ -128,22 +176,80 @@ export function choleskySolve(lower: Value, right: Value): Value {
  */
 export function choleskyInverse(lower: Value): Value {
   const { n, data: l } = squareCopy("invert", lower);
-  // W = L^-1, row by row: L W = 1.
-  const w = new Float64Array(n * n);
+  const end = padded(n), stride = strideOf(end);
+  const space = workspace("invert", 2 * end * stride);
+  const { numbers } = space;
+  const lowerPart = { at: 0, stride }, w = { at: end * stride, stride };
   for (let i = 0; i < n; i++) {
-    // Row p of W ends with column p.
-    const to = (p: number): number => Math.min(p + 4, i);
-    const above = { start: 0, end: i, from: 0, to };
-    addRows(w, i * n, w, n, above, (p) => -l[i * n + p]);
-    w[i * n + i] = 1;
-    for (let j = 0; j <= i; j++) w[i * n + j] /= l[i * n + i];
+    for (let j = 0; j <= i; j++) numbers[i * stride + j] = l[i * n + j];
+  }
+  for (let i = n; i < end; i++) numbers[i * stride + i] = 1;
+  // W = L^-1, row by row: L W = 1.
+  for (let i = 0; i < end; i++) numbers[w.at + i * stride + i] = 1;
+  for (let panel = 0; panel < end; panel += PANEL) {
+    const height = Math.min(PANEL, end - panel);
+    const subtract = (
+      above: number,
+      count: number,
+      i: number,
+      rows: number,
+    ): void =>
+      space.subtract(
+        from(w, i, 0),
+        from(lowerPart, i, above),
+        from(w, above, 0),
+        rows,
+        count,
+        above + count,
+      );
+    for (let above = 0; above < panel; above += PANEL) {
+      subtract(above, PANEL, panel, height);
+    }
+    for (let i = panel; i < panel + height; i += TILE) {
+      subtract(panel, i - panel, i, TILE);
+      invertRows(numbers, stride, w.at, i);
+    }
   }
   // M^-1 = W^T W, its lower triangle, and the same above.
+  numbers.fill(0, 0, w.at);
+  for (let i = 0; i < end; i += PANEL) {
+    const height = Math.min(PANEL, end - i);
+    for (let p = i; p < end; p += PANEL) {
+      space.add(
+        from(lowerPart, i, 0),
+        { ...from(w, p, i), transposed: true },
+        from(w, p, 0),
+        height,
+        Math.min(PANEL, end - p),
+        i + height,
+      );
+    }
+  }
   const inverse = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
-    const below = { start: i, end: n, from: 0, to: () => i + 1 };
-    addRows(inverse, i * n, w, n, below, (p) => w[p * n + i]);
-    for (let j = 0; j < i; j++) inverse[j * n + i] = inverse[i * n + j];
+    for (let j = 0; j <= i; j++) {
+      inverse[i * n + j] = inverse[j * n + i] = numbers[i * stride + j];
+    }
   }
   return value(inverse, [n, n]);
+}
+
+/** Four rows of W, of which those above have been subtracted. */
+function invertRows(
+  numbers: Float64Array,
+  stride: number,
+  w: number,
+  first: number,
+): void {
+  for (let i = first; i < first + TILE; i++) {
+    const row = w + i * stride, left = i * stride;
+    for (let p = first; p < i; p++) {
+      const above = w + p * stride, factor = numbers[left + p];
+      for (let j = 0; j <= p; j++) {
+        numbers[row + j] -= factor * numbers[above + j];
+      }
+    }
+    const pivot = numbers[left + i];
+    for (let j = 0; j <= i; j++) numbers[row + j] /= pivot;
+  }
 }

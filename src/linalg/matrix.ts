@@ -5,6 +5,7 @@
  */
 
 import { type Value, value } from "../tensor/value.ts";
+import { padded, type Part, strideOf, workspace } from "./workspace.ts";
 
 /**
  * The numbers of a square matrix, copied to float64.
@@ -152,10 +153,10 @@ export function multiply(a: Value, b: Value): Value {
 /** Arrays of numbers as the functions of this folder read them. */
 export type Numbers = ArrayLike<number>;
 
-/**
- * a [m, k] times b [k, n], both row-major: four rows and four columns at a time, so
- * that each number that is loaded serves four products.
- */
+/** Most rows and columns of the blocks that are multiplied: three of them fit a cache. */
+const BLOCK = 256;
+
+/** a [m, k] times b [k, n], both row-major. */
 export function product(
   a: Numbers,
   b: Numbers,
@@ -165,76 +166,53 @@ export function product(
 ): Float64Array<ArrayBuffer> {
   const data = new Float64Array(m * n);
   const left = a instanceof Float64Array ? a : new Float64Array(a);
-  const panel = new Float64Array(4 * k); // four columns of b, side by side
-  const tile = new Float64Array(16);
-  for (let j = 0; j < n; j += 4) {
-    const width = Math.min(4, n - j);
-    for (let p = 0; p < k; p++) {
-      for (let c = 0; c < width; c++) panel[4 * p + c] = b[p * n + j + c];
-    }
-    for (let i = 0; i < m; i += 4) {
-      multiplyTile(left, panel, i, m, k, tile);
-      const height = Math.min(4, m - i);
-      for (let r = 0; r < height; r++) {
-        for (let c = 0; c < width; c++) {
-          data[(i + r) * n + j + c] = tile[4 * r + c];
-        }
+  const right = b instanceof Float64Array ? b : new Float64Array(b);
+  const longest = Math.min(BLOCK, padded(Math.max(m, k, n)));
+  const stride = strideOf(longest), size = longest * stride;
+  const space = workspace("multiply", 3 * size);
+  const { numbers } = space;
+  const c = { at: 0, stride };
+  const x = { at: size, stride }, y = { at: 2 * size, stride };
+  for (let i = 0; i < m; i += BLOCK) {
+    const rows = Math.min(BLOCK, m - i);
+    for (let j = 0; j < n; j += BLOCK) {
+      const columns = Math.min(BLOCK, n - j);
+      numbers.fill(0, 0, size);
+      for (let p = 0; p < k; p += BLOCK) {
+        const inner = Math.min(BLOCK, k - p);
+        copyIn(numbers, x, left, i * k + p, k, rows, inner);
+        copyIn(numbers, y, right, p * n + j, n, inner, columns);
+        space.add(c, x, y, padded(rows), padded(inner), padded(columns));
+      }
+      for (let r = 0; r < rows; r++) {
+        const row = r * stride, target = (i + r) * n + j;
+        for (let q = 0; q < columns; q++) data[target + q] = numbers[row + q];
       }
     }
   }
   return data;
 }
 
-/** Rows i to i + 3 of a, the last one again where there are fewer, times a panel. */
-function multiplyTile(
-  a: Float64Array,
-  panel: Float64Array,
-  i: number,
-  m: number,
-  k: number,
-  tile: Float64Array,
+/** Copies a block of a matrix with rows of some length, and fills it up with zeros. */
+function copyIn(
+  numbers: Float64Array,
+  { at, stride }: Part,
+  matrix: Float64Array,
+  start: number,
+  length: number,
+  rows: number,
+  columns: number,
 ): void {
-  const a0 = i * k, a1 = Math.min(i + 1, m - 1) * k;
-  const a2 = Math.min(i + 2, m - 1) * k, a3 = Math.min(i + 3, m - 1) * k;
-  let t00 = 0, t01 = 0, t02 = 0, t03 = 0, t10 = 0, t11 = 0, t12 = 0, t13 = 0;
-  let t20 = 0, t21 = 0, t22 = 0, t23 = 0, t30 = 0, t31 = 0, t32 = 0, t33 = 0;
-  for (let p = 0, q = 0; p < k; p++, q += 4) {
-    const b0 = panel[q], b1 = panel[q + 1];
-    const b2 = panel[q + 2], b3 = panel[q + 3];
-    const r0 = a[a0 + p], r1 = a[a1 + p], r2 = a[a2 + p], r3 = a[a3 + p];
-    t00 += r0 * b0;
-    t01 += r0 * b1;
-    t02 += r0 * b2;
-    t03 += r0 * b3;
-    t10 += r1 * b0;
-    t11 += r1 * b1;
-    t12 += r1 * b2;
-    t13 += r1 * b3;
-    t20 += r2 * b0;
-    t21 += r2 * b1;
-    t22 += r2 * b2;
-    t23 += r2 * b3;
-    t30 += r3 * b0;
-    t31 += r3 * b1;
-    t32 += r3 * b2;
-    t33 += r3 * b3;
+  const width = padded(columns), height = padded(rows);
+  for (let r = 0; r < rows; r++) {
+    const row = at + r * stride, source = start + r * length;
+    for (let j = 0; j < columns; j++) numbers[row + j] = matrix[source + j];
+    for (let j = columns; j < width; j++) numbers[row + j] = 0;
   }
-  tile[0] = t00;
-  tile[1] = t01;
-  tile[2] = t02;
-  tile[3] = t03;
-  tile[4] = t10;
-  tile[5] = t11;
-  tile[6] = t12;
-  tile[7] = t13;
-  tile[8] = t20;
-  tile[9] = t21;
-  tile[10] = t22;
-  tile[11] = t23;
-  tile[12] = t30;
-  tile[13] = t31;
-  tile[14] = t32;
-  tile[15] = t33;
+  for (let r = rows; r < height; r++) {
+    const row = at + r * stride;
+    numbers.fill(0, row, row + width);
+  }
 }
 
 /** Which part of a matrix's rows {@linkcode addRows} adds. */
