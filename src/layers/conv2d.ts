@@ -17,10 +17,8 @@
 import { square } from "../tensor/functions.ts";
 import {
   add,
-  concat,
   conv,
   div,
-  fill,
   matmul,
   mul,
   reshape,
@@ -59,6 +57,7 @@ import type {
   ParameterSpec,
   Statistics,
 } from "./layer.ts";
+import { patchMoments } from "./patch_moments.ts";
 
 /** Options of {@linkcode conv2d}; a single number counts for both axes. */
 export interface Conv2dOptions {
@@ -232,19 +231,14 @@ export function conv2d(
     factors(statistics, form): Factors {
       requireFit(statistics);
       const { input, derivative } = statistics;
-      const [batch] = input.shape;
-      const unfolded = windows(input, [kh, kw], patchGeometry(form));
-      const positions = unfolded.shape[4] * unfolded.shape[5];
-      const count = batch * groups * positions;
-      // [B G, P, L] -> [P, B G L], one patch a column.
-      const patches = reshape(
-        transpose(
-          reshape(unfolded, [batch * groups, patch, positions]),
-          [1, 0, 2],
-        ),
-        [patch, count],
+      const [batch, , height, width] = input.shape;
+      const images = reshape(
+        input,
+        [batch * groups, groupChannels, height, width],
       );
-      const h = bias ? concat([patches, fill([1, count], 1)]) : patches;
+      const used = patchGeometry(form);
+      const unfolded = windows(images, [kh, kw], used).shape;
+      const positions = unfolded[4] * unfolded[5];
       const s = reshape(
         transpose(derivative, [1, 0, 2, 3]),
         [outChannels, sizeOf(derivative.shape) / outChannels],
@@ -252,7 +246,7 @@ export function conv2d(
       const scale = sampleScale(batch, form) / s.shape[1];
       return {
         h: div(
-          matmul(h, transpose(h)),
+          patchMoments(images, [kh, kw], { ...used, bias }),
           divisor(input, positions, form),
         ),
         s: mul(matmul(s, transpose(s)), scale),

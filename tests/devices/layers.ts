@@ -69,6 +69,7 @@ const LAYERS: Readonly<Record<string, readonly Case[]>> = {
     [conv2d("conv", 6, 4, 3, { groups: 2, padding: 1 }), [2, 6, 5, 5]],
     [conv2d("conv", 5, 5, 3, { groups: 5, padding: 1 }), [3, 5, 6, 6]],
     [conv2d("conv", 4, 8, 3, { groups: 4, stride: [2, 1] }), [1, 4, 7, 5]],
+    [conv2d("conv", 12, 1, 3, { padding: 1 }), [3, 12, 8, 6]],
     [conv2d("conv", 8, 3, 1), [2, 8, 4, 4]],
     [conv2d("conv", 3, 8, 4, { stride: 4 }), [2, 3, 8, 8]],
   ],

@@ -165,6 +165,16 @@ const CASES: readonly Case[] = [
     bias: false,
   }),
   convolutionCase("dilation", [2, 3], [2, 3], { dilation: [3, 2], padding: 1 }),
+  convolutionCase("around cells", [2, 3], [3, 3], { padding: 1 }),
+  convolutionCase("around cells, groups, no bias", [4, 6], [3, 3], {
+    padding: 1,
+    groups: 2,
+    bias: false,
+  }),
+  convolutionCase("around cells, dilation", [2, 3], [3, 3], {
+    padding: 1,
+    dilation: [1, 2],
+  }),
   convolutionCase("groups", [4, 6], [2, 2], { groups: 2, stride: 2 }),
   convolutionCase("groups, dilation, no bias", [3, 3], [2, 2], {
     groups: 3,
