@@ -202,21 +202,22 @@ function joinGroups(
     const group = groupOf(grouping.members(i), reads);
     if (!grouping.holds(i) || !fits(group)) grouping.split(i);
   }
-  const join = (a: number, b: number): void => {
+  const join = (a: number, b: number): boolean => {
     const both = new Set([...grouping.members(a), ...grouping.members(b)]);
     const joined = [...both].sort((a, b) => a - b);
-    if (fits(groupOf(joined, reads))) grouping.join(a, b);
+    return fits(groupOf(joined, reads)) && grouping.join(a, b);
   };
   // What reads the same numbers, or the numbers of the other, reads them once.
-  const lastReader = new Map<number, number>();
+  const readers = new Map<number, number[]>();
   for (const i of computed) {
     const size = spaceOf(instructions, i);
     for (const [leaf, same] of [...reads[i], [i, true] as const]) {
       if (!same || sizeOf(instructions[leaf].shape) !== size) continue;
-      const other = lastReader.get(leaf);
-      lastReader.set(leaf, i);
-      if (other === undefined) continue;
-      join(other, i);
+      const others = readers.get(leaf) ?? [];
+      readers.set(leaf, others);
+      // Nearest first: a backward pass may lie between a result and its derivative.
+      others.findLast((other) => join(other, i));
+      others.push(i);
     }
   }
   // Starting a kernel costs more than what a small one does.

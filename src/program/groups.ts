@@ -264,25 +264,40 @@ export function groupOf(
   return { results, reads: all };
 }
 
-/** Puts groups in an order in which each comes after those that it reads. */
+/**
+ * Puts groups in an order in which each comes after those that it reads: of those
+ * that can be computed, always the one whose last result was meant to be first. A
+ * group that reads much is so not a reason to compute all of that before others,
+ * which may be the last to need what lies in the caches.
+ */
 export function inOrder(groups: readonly Group[]): Group[] {
   const of = new Map<number, Group>();
   for (const group of groups) {
     for (const result of group.results) of.set(result, group);
   }
-  const ordered: Group[] = [];
-  const done = new Set<Group>();
-  const emit = (group: Group): void => {
-    if (done.has(group)) return;
-    done.add(group);
-    for (const leaf of group.reads.keys()) {
-      const before = of.get(leaf);
-      if (before) emit(before);
-    }
-    ordered.push(group);
-  };
-  // Each as late as its last result was meant to be.
+  const users = new Map(groups.map((group) => [group, [] as Group[]]));
+  const missing = new Map<Group, number>();
+  for (const group of groups) {
+    const needed = new Set(
+      [...group.reads.keys()].flatMap((leaf) => of.get(leaf) ?? []),
+    );
+    missing.set(group, needed.size);
+    for (const before of needed) users.get(before)!.push(group);
+  }
   const last = ({ results }: Group) => results.at(-1)!;
-  groups.toSorted((a, b) => last(a) - last(b)).forEach(emit);
+  // The next one is at the end.
+  const ready = groups.filter((group) => missing.get(group) === 0)
+    .sort((a, b) => last(b) - last(a));
+  const ordered: Group[] = [];
+  for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
+    ordered.push(next);
+    for (const user of users.get(next)!) {
+      const left = missing.get(user)! - 1;
+      missing.set(user, left);
+      if (left > 0) continue;
+      const at = ready.findLastIndex((other) => last(other) > last(user)) + 1;
+      ready.splice(at, 0, user);
+    }
+  }
   return ordered;
 }

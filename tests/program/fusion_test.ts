@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { fuse, type Fused } from "../../src/program/fusion.ts";
+import { type Group, inOrder } from "../../src/program/groups.ts";
 import { lower } from "../../src/program/mod.ts";
 import * as T from "../../src/tensor/mod.ts";
 import { randomGraph } from "./random_graph.ts";
@@ -62,6 +63,31 @@ Deno.test("fuse takes several reductions of the same numbers together", () => {
     other: T.sum(x, 0),
   });
   assertEquals(kinds(found), ["sum sum reduce-max", "sum"]);
+});
+
+Deno.test("fuse takes together what reads the same, whatever reads it in between", () => {
+  // Too large to be taken together for being small.
+  const large = T.input("large", [64, 128]);
+  const found = fused({
+    more: T.add(large, 1),
+    total: T.sum(large),
+    twice: T.mul(large, 2),
+    squares: T.sum(T.square(large)),
+  });
+  assertEquals(kinds(found), ["add mul", "sum sum"]);
+});
+
+Deno.test("fuse computes of several groups the one that is meant to be first", () => {
+  const group = (results: number[], ...leaves: number[]): Group => ({
+    results,
+    reads: new Map(leaves.map((leaf) => [leaf, true])),
+  });
+  // 2 waits for 1, which is computed with 9, and does not bring it forward.
+  const groups = [group([1, 9], 0), group([2], 1), group([5], 0)];
+  assertEquals(
+    inOrder(groups).map(({ results }) => results),
+    [[5], [1, 9], [2]],
+  );
 });
 
 Deno.test("fuse keeps apart what needs another kernel in between", () => {
