@@ -15,6 +15,7 @@ import {
   i32,
   i32x4,
   i64,
+  type Local,
   select,
   v128,
 } from "../wasm/expression.ts";
@@ -295,28 +296,40 @@ const power: FunctionSource = {
   },
 };
 
-/** Philox4x32-10, as in src/tensor/random.ts: word i % 4 at the counter i / 4. */
+/** Philox4x32-10, as in src/tensor/random.ts: the four words at a counter. */
+function philox(
+  f: FunctionBuilder,
+  key: readonly Local<"i32">[],
+  stream: Local<"i32">,
+  counter: Expression<"i32">,
+): readonly Local<"i32">[] {
+  const [k0, k1] = key.map((word) => f.let(word));
+  const c = [f.let(counter), f.let(stream)];
+  c.push(f.local("i32"), f.local("i32"));
+  const product = (x: Expression<"i32">, by: number) =>
+    f.let(i64.mul(i64.extend_i32_u(x), i64.const(by)));
+  const high = (x: Expression<"i64">) =>
+    i32.wrap_i64(i64.shr_u(x, i64.const(32)));
+  for (let round = 0; round < 10; round++) {
+    const p0 = product(c[0], 0xD2511F53), p1 = product(c[2], 0xCD9E8D57);
+    f.set(c[0], i32.xor(i32.xor(high(p1), c[1]), k0));
+    f.set(c[1], i32.wrap_i64(p1));
+    f.set(c[2], i32.xor(i32.xor(high(p0), c[3]), k1));
+    f.set(c[3], i32.wrap_i64(p0));
+    f.set(k0, i32.add(k0, 0x9E3779B9 | 0));
+    f.set(k1, i32.add(k1, 0xBB67AE85 | 0));
+  }
+  return c;
+}
+
+/** The upper 24 bits of word i % 4 at the counter i / 4. */
 const random: FunctionSource = {
   name: "random_bits",
   parameters: ["i32", "i32", "i32", "i32"],
   result: "i32",
   emit: (f) => {
     const [k0, k1, stream, i] = [0, 1, 2, 3].map((n) => f.parameter(n));
-    const c = [f.let(i32.div_u(i, 4)), f.let(stream)];
-    c.push(f.local("i32"), f.local("i32"));
-    const product = (x: Expression<"i32">, by: number) =>
-      f.let(i64.mul(i64.extend_i32_u(x), i64.const(by)));
-    const high = (x: Expression<"i64">) =>
-      i32.wrap_i64(i64.shr_u(x, i64.const(32)));
-    for (let round = 0; round < 10; round++) {
-      const p0 = product(c[0], 0xD2511F53), p1 = product(c[2], 0xCD9E8D57);
-      f.set(c[0], i32.xor(i32.xor(high(p1), c[1]), k0));
-      f.set(c[1], i32.wrap_i64(p1));
-      f.set(c[2], i32.xor(i32.xor(high(p0), c[3]), k1));
-      f.set(c[3], i32.wrap_i64(p0));
-      f.set(k0, i32.add(k0, 0x9E3779B9 | 0));
-      f.set(k1, i32.add(k1, 0xBB67AE85 | 0));
-    }
+    const c = philox(f, [k0, k1], stream, i32.div_u(i, 4));
     const word = f.let(i32.and(i, 3));
     const chosen = select(
       select(c[0], c[1], i32.eqz(word)),
@@ -327,5 +340,34 @@ const random: FunctionSource = {
   },
 };
 
+/** What `random_bits` gives for i, i + 1, i + 2 and i + 3: at once, if 4 divides i. */
+const randomFour: FunctionSource = {
+  name: "random_four",
+  parameters: ["i32", "i32", "i32", "i32"],
+  result: "v128",
+  emit: (f) => {
+    const [k0, k1, stream, i] = [0, 1, 2, 3].map((n) => f.parameter(n));
+    const vectorOf = (words: readonly Expression<"i32">[]) =>
+      words.reduce<Expression<"v128">>(
+        (vector, word, lane) => i32x4.replace_lane(vector, lane, word),
+        i32x4.const([0, 0, 0, 0]),
+      );
+    f.if(i32.eqz(i32.and(i, 3)), () => {
+      const words = philox(f, [k0, k1], stream, i32.div_u(i, 4));
+      f.return(i32x4.shr_u(vectorOf(words), 8));
+    });
+    const each = [0, 1, 2, 3].map((lane) =>
+      f.call("random_bits", k0, k1, stream, i32.add(i, lane)) as Expression<
+        "i32"
+      >
+    );
+    f.return(vectorOf(each));
+  },
+};
+
 /** The functions that kernels call; a module has them all. */
-export const helperFunctions: readonly FunctionSource[] = [power, random];
+export const helperFunctions: readonly FunctionSource[] = [
+  power,
+  random,
+  randomFour,
+];

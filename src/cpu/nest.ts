@@ -377,15 +377,28 @@ export class Nest {
         const [k0, k1] = node.key.map((k) =>
           i32x4.extract_lane(this.value(k, copy), 0)
         );
-        const lanes = this.#isWide(node.index) ? this.#width.lanes : 1;
+        const { index, stream } = node;
+        const lanes = this.#isWide(index) ? this.#width.lanes : 1;
+        if (
+          lanes === 4 && this.#stepOf(index) === 1 && !this.#isScattered(index)
+        ) {
+          const first = this.#indexAt(index, copy * 4);
+          return this.f.call(
+            "random_four",
+            k0,
+            k1,
+            stream,
+            first,
+          ) as Expression<"v128">;
+        }
         const result = this.f.local("v128");
         for (let lane = 0; lane < lanes; lane++) {
           const drawn = this.f.call(
             "random_bits",
             k0,
             k1,
-            node.stream,
-            this.#indexAt(node.index, copy * 4 + lane),
+            stream,
+            this.#indexAt(index, copy * 4 + lane),
           ) as Expression<"i32">;
           this.f.set(
             result,

@@ -316,6 +316,10 @@ export function operationTests(test: DeviceTest): void {
     await assertAgrees(device, {
       bits: randomBitsTensor([3, 333], key, 42),
       "negative stream": randomBitsTensor([7], key, -42),
+      "some of a row": slice(randomBitsTensor([3, 30], key, 5), [0, 3], [
+        3,
+        29,
+      ]),
     }, 0);
   });
 
