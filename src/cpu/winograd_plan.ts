@@ -125,9 +125,11 @@ export function planOf(sliding: Sliding, images: number): Plan {
   const blocks = Math.ceil(batch / samples);
   const rows = cutRows(to, "sideBySide");
   const most = Math.floor(MOST_WEIGHTS / (edge ** 2 * from * rows.high));
+  // Each range of channels transforms all images anew: of several, fewer are worth it.
+  const enough = ENOUGH_UNITS / images;
   const outs = Math.max(
     Math.ceil(rows.tiles / Math.max(1, most)),
-    Math.min(rows.tiles, Math.floor(ENOUGH_UNITS / (blocks * groups * bands))),
+    Math.min(rows.tiles, Math.floor(enough / (blocks * groups * bands))),
   );
   const tiles = Math.ceil(rows.tiles / outs);
   const axes = axesOf(band);
