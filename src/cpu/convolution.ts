@@ -8,6 +8,7 @@
  * time; then tiles of positions read the image in vectors, at each cell's offset,
  * and the weights where they lie. No patch is written to memory, nor are weights
  * packed. Where nothing is padded and the stride is 1, not even the image is copied.
+ * Convolutions that are computed together (`products.ts`) copy each image once.
  *
  * What is said here of the image and the result holds for both: for the gradient,
  * the image is dy (`sliding.ts`).
@@ -17,49 +18,40 @@
 
 import { sizeOf } from "../tensor/value.ts";
 import type { FunctionBuilder } from "../wasm/assembler.ts";
-import { type Expression, i32, type Local, v128 } from "../wasm/expression.ts";
-import { type Axis, axisOf, copyBand, placeOn, placesOf } from "./image.ts";
-import { type Kernel, nameOf, type Scene } from "./kernel.ts";
-import { factorsOf, type Products, productsOf } from "./products.ts";
+import {
+  type Expression,
+  i32,
+  type Local,
+  type Operand,
+  v128,
+} from "../wasm/expression.ts";
+import { bandSize, isWhole, type Plan, planOf } from "./convolution_plan.ts";
+import { groupName } from "./elementwise.ts";
+import { copyBand, placeOn, placesOf } from "./image.ts";
+import type { Kernel, Scene } from "./kernel.ts";
+import { type Products, productsOf } from "./products.ts";
 import { type Phase, type Sliding, slidingOf } from "./sliding.ts";
 import {
   clear,
-  cutRows,
   firstRow,
   FLOAT,
   LANES,
   multiply,
-  type Rows,
   storeLanes,
   type Sums,
   sumsOf,
-  vectorsFor,
   withRows,
 } from "./tile.ts";
 import { winogradKernels } from "./winograd_convolution.ts";
 import { isForWinograd } from "./winograd_plan.ts";
-
-/** Most floats of a band in the scratch: 256 KiB. */
-const BAND = 64 * 1024;
-
-/** Steps of the sum after which the sums wait in the result. */
-const STEPS = 640;
-
-/** Least rows of a band: with fewer, neighbouring bands copy much twice. */
-const LEAST_ROWS = 4;
-
-/** Most tiles of channels in a unit: their weights stay in the second cache. */
-const MOST_TILES = 16;
-
-/** Units of work that keep many threads busy. */
-const ENOUGH_UNITS = 32;
 
 /** Whether kernels compute several such convolutions together, and save work. */
 export function shareConvolutions(
   { instructions }: Scene,
   index: number,
 ): boolean {
-  return isForWinograd(slidingOf(instructions, index));
+  const sliding = slidingOf(instructions, index);
+  return isForWinograd(sliding) || isWhole(planOf(sliding));
 }
 
 /** The kernels of `conv` or `conv-input-gradient`, or of several that share operands. */
@@ -70,110 +62,27 @@ export function convolutionKernels(
   const sliding = slidingOf(scene.instructions, results[0]);
   return isForWinograd(sliding)
     ? winogradKernels(scene, results, sliding)
-    : results.map((index) => directKernel(scene, index, sliding));
+    : [directKernel(scene, results, sliding)];
 }
 
-/** The kernel of a convolution whose products are all computed. */
+/** The kernel of convolutions whose products are all computed. */
 export function directKernel(
   scene: Scene,
-  index: number,
+  results: readonly number[],
   sliding: Sliding,
 ): Kernel {
-  const instruction = scene.instructions[index];
-  const { inputs, products } = productsOf(scene, [index]);
+  const { instructions } = scene;
+  const { inputs, products } = productsOf(scene, results);
   const plan = planOf(sliding);
+  const images = isWhole(plan) ? products.firsts.length : 1;
   return {
-    name: nameOf(instruction),
+    name: groupName(instructions, results),
     key: `convolution ${JSON.stringify([plan, products])}`,
     emit: (f) => emitConvolution(f, plan, products),
     inputs,
-    outputs: [{ number: index, spec: instruction }],
+    outputs: results.map((number) => ({ number, spec: instructions[number] })),
     units: plan.batch * plan.groups * plan.bands * plan.outs,
-    scratch: plan.direct ? 0 : plan.block * plan.plane * FLOAT,
-  };
-}
-
-/** How a convolution is cut. */
-interface Plan extends Sliding {
-  readonly rows: Rows;
-  /** Vectors of a tile. */
-  readonly vectors: number;
-  /** Rows of positions of each phase in a band, and how many bands there are. */
-  readonly band: number;
-  readonly bands: number;
-  /** Ranges of channels of the result that are units apart. */
-  readonly outs: number;
-  /** Channels of the image between which the sums wait. */
-  readonly block: number;
-  /** Whether the image is read where it lies. */
-  readonly direct: boolean;
-  /** The band's layout, and how many floats a channel of it has. */
-  readonly axes: readonly [Axis, Axis];
-  readonly plane: number;
-}
-
-function planOf(sliding: Sliding): Plan {
-  const { batch, groups, from, to, image, step, phases } = sliding;
-  const cells = phases.flatMap((phase) => phase.cells);
-  const mostRows = Math.max(...phases.map((phase) => phase.rows));
-  const mostColumns = Math.max(...phases.map((phase) => phase.columns));
-  const rows = cutRows(to, "apart");
-  const offsets = (side: "row" | "column") =>
-    cells.length > 0 ? cells.map((cell) => cell[side]) : [0];
-  const columns = axisOf(
-    image[1],
-    step[1],
-    Math.ceil(mostColumns / LANES) * LANES,
-    offsets("column"),
-  );
-  const rowsOf = (positions: number) =>
-    axisOf(image[0], step[0], positions, offsets("row"));
-  const inside = (axis: 0 | 1, side: "row" | "column", positions: number) =>
-    step[axis] === 1 &&
-    offsets(side).every((offset) =>
-      offset >= 0 && offset + positions <= image[axis]
-    );
-  const direct = inside(0, "row", mostRows) &&
-    inside(1, "column", mostColumns);
-  // Channels per block: a round number of steps, and few enough for the scratch.
-  const widest = Math.max(1, ...phases.map((phase) => phase.cells.length));
-  let block = Math.min(from, Math.max(4, Math.floor(STEPS / widest / 4) * 4));
-  const wanted = Math.ceil(
-    mostRows / Math.ceil(ENOUGH_UNITS / (batch * groups)),
-  );
-  const least = Math.min(mostRows, LEAST_ROWS);
-  let band = Math.max(wanted, least);
-  const tooLarge = () =>
-    !direct && block * placesOf(rowsOf(band)) * placesOf(columns) > BAND;
-  while (tooLarge() && band > least) band = Math.ceil(band / 2);
-  while (tooLarge() && block > 4) block = Math.ceil(block / 8) * 4;
-  while (tooLarge() && band > 1) band--;
-  const bands = Math.ceil(mostRows / band);
-  const units = batch * groups * bands;
-  const outs = Math.min(
-    rows.tiles,
-    Math.max(
-      Math.floor(ENOUGH_UNITS / units),
-      Math.ceil(rows.tiles / MOST_TILES),
-    ),
-  );
-  const axes = direct
-    ? [
-      { ...rowsOf(1), least: 0, pitch: image[0] },
-      { ...columns, least: 0, pitch: image[1] },
-    ] as const
-    : [rowsOf(band), columns] as const;
-  return {
-    ...sliding,
-    rows,
-    vectors: vectorsFor(rows.high),
-    band,
-    bands,
-    outs: Math.max(1, outs),
-    block,
-    direct,
-    axes,
-    plane: placesOf(axes[0]) * placesOf(axes[1]),
+    scratch: plan.direct ? 0 : images * bandSize(plan),
   };
 }
 
@@ -186,8 +95,10 @@ function emitConvolution(
   const { groups, from, to, image, result, band, bands, block, direct } = plan;
   const { rows, outs } = plan;
   const tilesOfOut = Math.ceil(rows.tiles / outs);
-  const [y, scratch, first, last] = [0, 1, 2, 3].map((i) =>
-    f.parameter(products.operands + i)
+  const { operands, firsts, seconds, sums } = products;
+  const whole = isWhole(plan);
+  const [scratch, first, last] = [0, 1, 2].map((i) =>
+    f.parameter(operands + sums.length + i)
   );
   const unit = f.local("i32");
   f.loop(unit, first, last, 1, () => {
@@ -203,38 +114,69 @@ function emitConvolution(
       i32.mul(row, plan.weightTo * FLOAT),
     ));
     const toSource = f.let(i32.mul(plane, from * sizeOf(image) * FLOAT));
-    const target = f.let(
-      i32.add(
-        y,
-        i32.mul(i32.add(i32.mul(plane, to), row), sizeOf(result) * FLOAT),
-      ),
-    );
+    const toTarget = f.let(i32.mul(
+      i32.add(i32.mul(plane, to), row),
+      sizeOf(result) * FLOAT,
+    ));
+    const sources = firsts.map((x) => f.let(i32.add(f.parameter(x), toSource)));
+    /** Makes a block of channels of an image be seen at an address. */
+    const see = (
+      source: Local<"i32">,
+      channels: Operand<"i32">,
+      to: Expression<"i32">,
+    ): Local<"i32"> => {
+      if (direct) {
+        const above = i32.mul(start, image[1] * FLOAT);
+        return f.let(i32.add(source, above));
+      }
+      const seen = f.let(to);
+      copyBand(f, ...plan.axes, source, channels, start, seen);
+      return seen;
+    };
+    const multiplyBand = (
+      y: number,
+      terms: readonly Term[],
+      channels: Local<"i32">,
+      resumed: Local<"i32"> | boolean,
+    ) => {
+      const target = f.let(i32.add(f.parameter(operands + y), toTarget));
+      for (const phase of plan.phases) {
+        emitPhase(f, plan, phase, {
+          terms,
+          target,
+          firstTile,
+          lastTile,
+          start,
+          channels,
+          resumed,
+        });
+      }
+    };
+    const weightsOf = (w: number) =>
+      f.let(i32.add(f.parameter(seconds[w]), toWeights));
+    if (whole) {
+      const seen = sources.map((source, x) =>
+        see(source, from, i32.add(scratch, x * bandSize(plan)))
+      );
+      sums.forEach((terms, y) => {
+        const all = terms.map(([x, w]) => ({
+          seen: seen[x],
+          weights: weightsOf(w),
+        }));
+        multiplyBand(y, all, f.let(i32.const(from)), false);
+      });
+      return;
+    }
+    const [terms] = sums;
     const channel = f.local("i32");
-    factorsOf(products).forEach(([x, w], term) => {
-      const source = f.let(i32.add(f.parameter(x), toSource));
-      const weights = f.let(i32.add(f.parameter(w), toWeights));
+    terms.forEach(([x, w], term) => {
+      const source = f.let(sources[x]);
+      const weights = weightsOf(w);
       f.loop(channel, 0, from, block, () => {
         const channels = f.let(i32.sub(i32.const(from), channel));
         f.lower(channels, block);
-        const seen = f.let(scratch);
-        if (direct) {
-          const rows = i32.mul(start, image[1] * FLOAT);
-          f.set(seen, i32.add(source, rows));
-        } else {
-          copyBand(f, ...plan.axes, source, channels, start, scratch);
-        }
-        for (const phase of plan.phases) {
-          emitPhase(f, plan, phase, {
-            seen,
-            weights,
-            target,
-            firstTile,
-            lastTile,
-            start,
-            channels,
-            resumed: term > 0 || (block < from && channel),
-          });
-        }
+        const seen = see(source, channels, scratch);
+        multiplyBand(0, [{ seen, weights }], channels, term > 0 || channel);
         f.increase(source, block * sizeOf(image) * FLOAT);
         f.increase(weights, block * plan.weightFrom * FLOAT);
       });
@@ -242,12 +184,18 @@ function emitConvolution(
   });
 }
 
-/** Where a band of a block of channels is. */
-interface Place {
+/** What is multiplied: the seen band of an image, and weights of the first tile. */
+interface Term {
   readonly seen: Local<"i32">;
   readonly weights: Local<"i32">;
+}
+
+/** Where a band of a block of channels is. */
+interface Place {
+  /** What is added up. */
+  readonly terms: readonly Term[];
   readonly target: Local<"i32">;
-  /** The tiles of channels; weights and target are those of the first. */
+  /** The tiles of channels; the target is that of the first. */
   readonly firstTile: Local<"i32">;
   readonly lastTile: Local<"i32">;
   /** First row of positions, of each phase. */
@@ -276,7 +224,8 @@ function emitPhase(
     f.set(count, i32.mul(count, across));
     const vector = f.local("i32");
     f.loop(vector, 0, count, plan.vectors, () => {
-      const seen: Local<"i32">[] = [], targets: Local<"i32">[] = [];
+      const seen: Local<"i32">[][] = place.terms.map(() => []);
+      const targets: Local<"i32">[] = [];
       const edges: Expression<"i32">[] = [];
       for (let v = 0; v < pointers; v++) {
         const own = f.let(i32.add(vector, v));
@@ -286,13 +235,13 @@ function emitPhase(
         }
         const row = f.let(i32.div_u(own, across));
         const column = f.let(i32.rem_u(own, across));
-        seen.push(f.let(i32.add(
-          place.seen,
-          i32.add(
-            i32.mul(row, placesOf(axes[1]) * FLOAT),
-            i32.mul(column, LANES * FLOAT),
-          ),
-        )));
+        const inBand = f.let(i32.add(
+          i32.mul(row, placesOf(axes[1]) * FLOAT),
+          i32.mul(column, LANES * FLOAT),
+        ));
+        place.terms.forEach((term, t) =>
+          seen[t].push(f.let(i32.add(term.seen, inBand)))
+        );
         const inPlane = i32.add(
           i32.mul(
             i32.add(row, place.start),
@@ -307,17 +256,21 @@ function emitPhase(
         edges.push(i32.eq(column, across - (together ? plan.vectors : 1)));
       }
       const tile = f.local("i32");
-      const weights = f.let(place.weights);
+      const terms = place.terms.map(({ weights }, t) => ({
+        weights: f.let(weights),
+        seen: seen[t],
+      }));
       f.loop(tile, place.firstTile, place.lastTile, 1, () => {
         withRows(f, rows, tile, (height) => {
           emitTile(f, plan, phase, height, {
             ...place,
-            weights,
-            seen,
+            terms,
             targets,
             edges,
           });
-          f.increase(weights, height * plan.weightTo * FLOAT);
+          for (const { weights } of terms) {
+            f.increase(weights, height * plan.weightTo * FLOAT);
+          }
           for (const target of targets) {
             f.increase(target, height * sizeOf(result) * FLOAT);
           }
@@ -332,8 +285,12 @@ function emitTile(
   plan: Plan,
   phase: Phase,
   height: number,
-  at: Omit<Place, "seen"> & {
-    readonly seen: readonly Local<"i32">[];
+  at: Omit<Place, "terms"> & {
+    /** The vectors of each term, and the weights of the tile. */
+    readonly terms: readonly {
+      readonly seen: readonly Local<"i32">[];
+      readonly weights: Local<"i32">;
+    }[];
     readonly targets: readonly Local<"i32">[];
     /** Whether a vector is the last one of its row. */
     readonly edges: readonly Expression<"i32">[];
@@ -352,29 +309,29 @@ function emitTile(
   if (at.resumed === true) load();
   else if (at.resumed === false) clear(f, sums);
   else f.if(at.resumed, load, () => clear(f, sums));
-  const a = f.let(at.weights);
-  const b = at.seen.map((pointer) => f.let(pointer));
   const steps = phase.cells.map(({ row, column, weight }) => ({
     a: weight * FLOAT,
     b: (placeOn(axes[0], row) * placesOf(axes[1]) + placeOn(axes[1], column)) *
       FLOAT,
   }));
   const [aChannel, bChannel] = [plan.weightFrom * FLOAT, plane * FLOAT];
-  const some = (channels: number, aEnd?: Expression<"i32">) =>
-    multiply(f, sums, {
-      a,
-      aRow: plan.weightTo * FLOAT,
-      b,
-      steps: Array.from({ length: channels }, (_, c) =>
-        steps.map((step) => ({
-          a: step.a + c * aChannel,
-          b: step.b + c * bChannel,
-        }))).flat(),
-      aStep: channels * aChannel,
-      bStep: channels * bChannel,
-      aEnd,
-    });
-  if (steps.length > 0) {
+  for (const { weights, seen } of steps.length > 0 ? at.terms : []) {
+    const a = f.let(weights);
+    const b = seen.map((pointer) => f.let(pointer));
+    const some = (channels: number, aEnd?: Expression<"i32">) =>
+      multiply(f, sums, {
+        a,
+        aRow: plan.weightTo * FLOAT,
+        b,
+        steps: Array.from({ length: channels }, (_, c) =>
+          steps.map((step) => ({
+            a: step.a + c * aChannel,
+            b: step.b + c * bChannel,
+          }))).flat(),
+        aStep: channels * aChannel,
+        bStep: channels * bChannel,
+        aEnd,
+      });
     // Few cells: several channels in a round.
     const together = steps.length > 2 ? 1 : 4;
     const whole = together === 1
