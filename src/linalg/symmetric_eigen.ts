@@ -11,9 +11,19 @@
  */
 
 import { type Value, value } from "../tensor/value.ts";
-import { largest, powerOfTwoNear, squareCopy } from "./matrix.ts";
-import { type Rotations, rotationsOf } from "./rotations.ts";
-import { reflectionProduct, tridiagonalize } from "./tridiagonal.ts";
+import {
+  largest,
+  powerOfTwoNear,
+  requireFinite,
+  requireSquare,
+} from "./matrix.ts";
+import { reflectionProduct, roomForReflections } from "./reflections.ts";
+import { roomForRotations, type Rotations, rotationsOf } from "./rotations.ts";
+import { tridiagonalize } from "./tridiagonal.ts";
+import { padded, strideOf, workspace } from "./workspace.ts";
+
+/** What cannot be done, for messages. */
+const WHAT = "find eigenvalues";
 
 /** Options of functions that find eigenvalues. */
 export interface EigenOptions {
@@ -63,17 +73,32 @@ export function symmetricEigen(
   options: EigenOptions = {},
 ): SymmetricEigen {
   const most = mostSteps(options);
-  const { n, data, scale } = scaledCopy(matrix);
-  const { diagonal, offDiagonal, reflections } = tridiagonalize(data, n, true);
-  const turned = reflectionProduct(reflections, n);
-  const rotations = rotationsOf(turned, n);
+  const n = requireSquare(WHAT, matrix);
+  const stride = strideOf(n), size = padded(n) * stride;
+  const room = Math.max(4 * stride, roomForReflections(n), roomForRotations(n));
+  const space = workspace(WHAT, 2 * size + room);
+  const { numbers } = space;
+  const a = { at: 0, stride }, reflections = { at: size, stride };
+  const scale = copyScaled(matrix, numbers, stride);
+  const { diagonal, offDiagonal, scales } = tridiagonalize(
+    space,
+    a,
+    n,
+    2 * size,
+    reflections,
+  );
+  // Where A was, the eigenvectors will be, a row each.
+  numbers.fill(0, 0, size);
+  reflectionProduct(space, a, n, reflections, scales, 2 * size);
+  const rotations = rotationsOf(space, a, n, 2 * size);
   const found = implicitQl(diagonal, offDiagonal, n, most, rotations);
   rotations.finish();
   const order = [...diagonal.keys()]
     .sort((i, j) => diagonal[i] - diagonal[j]);
   const vectors = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    order.forEach((from, to) => vectors[i * n + to] = turned[i * n + from]);
+  for (let j = 0; j < n; j++) {
+    const row = order[j] * stride;
+    for (let i = 0; i < n; i++) vectors[i * n + j] = numbers[row + i];
   }
   return {
     values: value(Float64Array.from(order, (i) => diagonal[i] * scale)),
@@ -122,8 +147,12 @@ export function symmetricEigenvalues(
   options: EigenOptions = {},
 ): SymmetricEigenvalues {
   const most = mostSteps(options);
-  const { n, data, scale } = scaledCopy(matrix);
-  const { diagonal, offDiagonal } = tridiagonalize(data, n, false);
+  const n = requireSquare(WHAT, matrix);
+  const stride = strideOf(n), size = padded(n) * stride;
+  const space = workspace(WHAT, size + 4 * stride);
+  const scale = copyScaled(matrix, space.numbers, stride);
+  const a = { at: 0, stride };
+  const { diagonal, offDiagonal } = tridiagonalize(space, a, n, size);
   const found = implicitQl(diagonal, offDiagonal, n, most);
   return {
     values: value(diagonal.sort().map((entry) => entry * scale)),
@@ -141,14 +170,26 @@ export function mostSteps({ maxIterations = 60 }: EigenOptions): number {
   );
 }
 
-/** A copy over a power of two: it scales without rounding, and squares stay in range. */
-function scaledCopy(
+/**
+ * Copies the lower triangle and what mirrors it in 2 x 2 blocks on the diagonal, over a
+ * power of two: it scales without rounding, and squares stay in range.
+ *
+ * @returns The power of two.
+ */
+function copyScaled(
   matrix: Value,
-): { readonly n: number; readonly data: Float64Array; readonly scale: number } {
-  const { n, data } = squareCopy("find eigenvalues", matrix);
+  numbers: Float64Array,
+  stride: number,
+): number {
+  requireFinite(WHAT, matrix);
+  const { data, shape: [n] } = matrix;
   const scale = powerOfTwoNear(largest(data));
-  for (let i = 0; i < data.length; i++) data[i] /= scale;
-  return { n, data, scale };
+  for (let i = 0; i < n; i++) {
+    const row = i * stride;
+    for (let j = 0; j <= i; j++) numbers[row + j] = data[i * n + j] / scale;
+    if (i % 2 === 1) numbers[row - stride + i] = numbers[row + i - 1];
+  }
+  return scale;
 }
 
 /**

@@ -36,6 +36,31 @@ export interface Workspace {
   readonly add: Accumulate;
   /** C <- C - A B. */
   readonly subtract: Accumulate;
+  /**
+   * A <- A - v0 w0^T - w0 v0^T, symmetric, and w <- w + A v, rows and columns from `first`
+   * to below `end`: even. Of A the lower triangle is there, and 2 x 2 blocks on the
+   * diagonal. The vectors are indices of their entry 0.
+   */
+  readonly updateAndMultiply: (
+    a: Part,
+    v0: number,
+    w0: number,
+    v: number,
+    w: number,
+    first: number,
+    end: number,
+  ) => void;
+  /**
+   * Rotations of neighbouring rows in {@linkcode LINE} columns. With p of the row above and
+   * q of the row at `at`, q becomes s p + c q, and c p - s q is q of the next rotation.
+   * Pairs c, s are at `start` to below `end`.
+   */
+  readonly turn: (
+    at: number,
+    stride: number,
+    start: number,
+    end: number,
+  ) => void;
 }
 
 const PAGE = 65536;
@@ -91,6 +116,19 @@ function create(what: string, bytes: number): Workspace {
     numbers: new Float64Array(memory.buffer),
     add: accumulate("add"),
     subtract: accumulate("subtract"),
+    updateAndMultiply: (a, v0, w0, v, w, first, end) =>
+      kernels.updateAndMultiply(
+        8 * a.at,
+        8 * a.stride,
+        8 * v0,
+        8 * w0,
+        8 * v,
+        8 * w,
+        first,
+        end,
+      ),
+    turn: (at, stride, start, end) =>
+      kernels.turn(8 * at, 8 * stride, 8 * start, 8 * end),
   };
 }
 
