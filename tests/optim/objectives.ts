@@ -194,8 +194,17 @@ export const settings: Record<OptimizerName, Setting> = {
     rates: at(0.1, 0.003, 0.003, 0.001),
     options: { clipNorm: 1e4, damping: 1e-5 },
   },
-  shampoo: { rates: root, annealed: true, options: { grafting: "adam" } },
-  "shampoo-asdl": { rates: root, annealed: true },
+  shampoo: {
+    rates: root,
+    annealed: true,
+    options: { grafting: "adam", inverseInterval: 20 },
+  },
+  // Its roots at every step, its default, would have the host wait for every step.
+  "shampoo-asdl": {
+    rates: root,
+    annealed: true,
+    options: { curvatureInterval: 20 },
+  },
   rmsprop: {
     rates: at(0.1, 0.1, 0.001),
     annealed: true,
