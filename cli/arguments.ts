@@ -228,7 +228,13 @@ function readValue(
 
 /** What a value must be, in words. */
 function describeValue(spec: Exclude<OptionSpec, FlagOption>): string {
-  if (spec.kind === "text") return `a ${spec.placeholder ?? "text"}`;
+  if (spec.kind === "text") {
+    const { placeholder = "text" } = spec;
+    // One word in the singular, or a pattern such as a,b,...
+    return /^[a-z]+[^s\W]$/.test(placeholder)
+      ? `a ${placeholder}`
+      : placeholder;
+  }
   if (spec.kind === "choice") return `one of ${spec.values.join(", ")}`;
   const bounds = [
     spec.least === undefined ? "" : `of at least ${spec.least}`,

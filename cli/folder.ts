@@ -42,6 +42,27 @@ export async function datedFolder(name: string): Promise<string> {
 }
 
 /**
+ * Makes the folder that was asked for, where it is not there.
+ *
+ * @param out Its path.
+ * @throws {Failure} If a file is in its way.
+ */
+export async function makeFolder(out: string): Promise<void> {
+  try {
+    await Deno.mkdir(out, { recursive: true });
+  } catch (error) {
+    const { AlreadyExists, NotADirectory } = Deno.errors;
+    if (!(error instanceof AlreadyExists || error instanceof NotADirectory)) {
+      throw error;
+    }
+    throw new Failure(
+      `Cannot write into ${out}: it must be a folder, and a file is in its way; give another --out`,
+      { cause: error },
+    );
+  }
+}
+
+/**
  * Makes a folder for new results: the one that was asked for, or
  * `runs/<date>-<name>`.
  *
@@ -52,7 +73,7 @@ export async function datedFolder(name: string): Promise<string> {
 export async function newFolder(options: FolderOptions): Promise<string> {
   const { out, name, task, advice } = options;
   if (out === undefined) return await datedFolder(name);
-  await Deno.mkdir(out, { recursive: true });
+  await makeFolder(out);
   for await (const _ of Deno.readDir(out)) {
     throw new Failure(
       `Cannot ${task} ${out}: the folder must be empty, and it has files; ${advice}`,

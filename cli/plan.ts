@@ -15,7 +15,7 @@ import {
   timeSteps,
 } from "../src/study/mod.ts";
 import type { Data } from "./data.ts";
-import { outside, pause } from "./failure.ts";
+import { Failure, outside, pause } from "./failure.ts";
 import { readJson, writeJson } from "./files.ts";
 import { ProgressBar } from "./progress.ts";
 import type { RunOptions, RunParts } from "./recipe.ts";
@@ -43,10 +43,7 @@ export async function costsOf(
   signal: AbortSignal,
 ): Promise<Costs> {
   const path = join(folder, "times.json");
-  const kept = (await readJson(path) ?? {}) as Record<
-    string,
-    readonly (readonly StepCost[])[]
-  >;
+  const kept = await measuredIn(path);
   const nameOf = ({ parts }: Entry): string => parts.optimizer.description;
   const missing = entries.filter((entry) =>
     !Object.hasOwn(kept, nameOf(entry))
@@ -88,6 +85,40 @@ export async function costsOf(
       ]),
     )
   );
+}
+
+/** Rounds of costs, by the optimizer's description. */
+type Measured = Readonly<Record<string, readonly (readonly StepCost[])[]>>;
+
+/** What a file has; nothing where there is none. */
+async function measuredIn(path: string): Promise<Measured> {
+  const kept = await readJson(path) ?? {};
+  const wrong = typeof kept === "object" && !Array.isArray(kept)
+    ? Object.entries(kept).find(([, rounds]) => !isMeasured(rounds))?.[0]
+    : "";
+  if (wrong === undefined) return kept as Measured;
+  throw new Failure(
+    `Cannot go on with ${path}: ${
+      wrong === "" ? "it" : `its entry ${JSON.stringify(wrong)}`
+    } must have what steps cost, in seconds above 0; without the file it is measured anew`,
+  );
+}
+
+/** Whether something from a file is rounds of costs, all of the same kinds of steps. */
+function isMeasured(rounds: unknown): boolean {
+  if (!Array.isArray(rounds) || rounds.length === 0) return false;
+  const kindsOf = (round: unknown): string | undefined =>
+    Array.isArray(round) && round.length > 0 && round.every(isCost)
+      ? round.map(({ statistics, prepares }) => [statistics, prepares]).join()
+      : undefined;
+  const [first, ...others] = rounds.map(kindsOf);
+  return first !== undefined && others.every((kinds) => kinds === first);
+}
+
+function isCost(cost: Partial<StepCost> | null): boolean {
+  return typeof cost?.statistics === "boolean" &&
+    typeof cost.prepares === "boolean" &&
+    Number.isFinite(cost.seconds) && cost.seconds! > 0;
 }
 
 /** How long each optimizer trains. */

@@ -19,7 +19,7 @@ import { nearest, UsageError } from "./arguments.ts";
 import type { Data } from "./data.ts";
 import { Failure, outside } from "./failure.ts";
 import { readJson, writeJson } from "./files.ts";
-import { datedFolder } from "./folder.ts";
+import { datedFolder, makeFolder } from "./folder.ts";
 import type { RunOptions, RunParts } from "./recipe.ts";
 import { CHECKPOINT, type RunEnd, trainRun, writeOptions } from "./run.ts";
 
@@ -42,7 +42,7 @@ export async function studyFolder(
   name: string,
 ): Promise<string> {
   if (out === undefined) return await datedFolder(name);
-  await Deno.mkdir(out, { recursive: true });
+  await makeFolder(out);
   return out;
 }
 

@@ -56,6 +56,7 @@ Deno.test("compare refuses what is not allowed in one line, with exit status 2",
   const cases: [string[], ...string[]][] = [
     [["--optimizers", "adam,adafishr"], "--optimizers", '"adafisher"?'],
     [["--optimizers", "adam,,sgd"], "--optimizers", "list with commas"],
+    [["--optimizers", ""], "--optimizers needs a,b,..., got nothing"],
     [["--optimizers", "adam,adam"], "--optimizers", "adam twice"],
     [["--lr", "adam"], "--lr", "adam=0.01"],
     [["--lr", "adam=1=2"], "--lr", "adam=0.01"],
@@ -195,6 +196,30 @@ Deno.test("compare gives every optimizer the time of AdaFisher's epochs, measure
       halfway,
       1e-3 * (1 + Math.cos(Math.PI * 31 / 64)) / 2,
     );
+  }));
+
+Deno.test("compare refuses times that are none", () =>
+  inFolder(async (folder) => {
+    const cost = { statistics: false, prepares: false, seconds: 1 };
+    const cases: [unknown, string][] = [
+      [[], "times.json: it must have what steps cost"],
+      [{ adam: null }, 'times.json: its entry "adam" must have'],
+      [{ adam: [] }, 'its entry "adam"'],
+      [{ adam: [[]] }, 'its entry "adam"'],
+      [{ adam: [[cost], [null]] }, 'its entry "adam"'],
+      [{ adam: [[{ ...cost, seconds: 0 }]] }, 'its entry "adam"'],
+      [{ adam: [[cost], [{ ...cost, prepares: true }]] }, 'its entry "adam"'],
+    ];
+    for (const [times, message] of cases) {
+      await Deno.writeTextFile(`${folder}/times.json`, JSON.stringify(times));
+      const { code, err } = await run(
+        ...IRIS,
+        ...["--optimizers", "adam", "--epochs", "1", "--out", folder],
+      );
+      assertEquals(code, 1, JSON.stringify(times));
+      assertStringIncludes(err, message);
+      assert(!err.includes("    at "), err);
+    }
   }));
 
 Deno.test("compare goes on after Ctrl-C, and does nothing again", () =>

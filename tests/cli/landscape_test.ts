@@ -125,6 +125,8 @@ Deno.test("landscape says in one line what is wrong", () =>
       [["--size", "1"], 2, "--size needs a whole number of at least 2"],
       [["here"], 2, 'Unexpected argument "here"'],
       [[...short, "--out", folder], 1, "the folder must be empty"],
+      [[...short, "--out", `${folder}/file`], 1, "a file is in its way"],
+      [[...short, "--out", `${folder}/file/x`], 1, "a file is in its way"],
       [
         ["--optimizers", "sgd@1e300", "--out", `${folder}/new`],
         1,
