@@ -27,7 +27,6 @@ import { decayAll, type DecayMask } from "./decay_masks.ts";
 import type { Optimizer } from "./optimizer.ts";
 import {
   requireAtLeast,
-  requirePositive,
   requireUnitInterval,
   withDefaults,
 } from "./validate.ts";
@@ -38,7 +37,7 @@ export interface AdabeliefOptions {
   readonly beta1?: number;
   /** What s keeps of itself; in [0, 1), 0.999 by default. */
   readonly beta2?: number;
-  /** Added to s, and to its root; above 0, 1e-16 by default. */
+  /** Added to s, and to its root; at least 0, 1e-16 by default. */
   readonly epsilon?: number;
   /** Decoupled weight decay; at least 0, 0 by default. */
   readonly weightDecay?: number;
@@ -91,7 +90,7 @@ export function adabelief(
   const { beta1, beta2, epsilon, weightDecay } = fields;
   requireUnitInterval("beta1", beta1, "below 1");
   requireUnitInterval("beta2", beta2, "below 1");
-  requirePositive("epsilon", epsilon);
+  requireAtLeast("epsilon", epsilon, 0);
   requireAtLeast("weightDecay", weightDecay, 0);
   const decayed = decayOf(weightDecay, decayMask);
 

@@ -46,7 +46,10 @@ export interface AdaboundOptions {
   readonly beta1?: number;
   /** What V keeps of itself; in [0, 1), 0.999 by default. */
   readonly beta2?: number;
-  /** Added to the root of V; above 0, 1e-8 by default. */
+  /**
+   * Added to the root of V; at least 0, 1e-8 by default. Without it a parameter whose gradients
+   * have all been 0 gets 0 / 0.
+   */
   readonly epsilon?: number;
   /** The rate that all numbers end with, over lr; above 0, 100 by default. */
   readonly finalRatio?: number;
@@ -107,7 +110,7 @@ export function adabound(
   const { beta1, beta2, epsilon, finalRatio, gamma, weightDecay } = fields;
   requireUnitInterval("beta1", beta1, "below 1");
   requireUnitInterval("beta2", beta2, "below 1");
-  requirePositive("epsilon", epsilon);
+  requireAtLeast("epsilon", epsilon, 0);
   requirePositive("finalRatio", finalRatio);
   requirePositive("gamma", gamma);
   requireAtLeast("weightDecay", weightDecay, 0);

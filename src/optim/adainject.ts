@@ -40,7 +40,10 @@ export interface AdainjectOptions {
   readonly beta1?: number;
   /** What v keeps of itself; in [0, 1), 0.999 by default. */
   readonly beta2?: number;
-  /** Added to the root of v; above 0, 1e-8 by default. */
+  /**
+   * Added to the root of v; at least 0, 1e-8 by default. Without it a parameter whose gradients
+   * have all been 0 gets 0 / 0.
+   */
   readonly epsilon?: number;
   /** k; above 0, 2 by default. */
   readonly control?: number;
@@ -98,7 +101,7 @@ export function adainject(
   const { beta1, beta2, epsilon, control, weightDecay } = fields;
   requireUnitInterval("beta1", beta1, "below 1");
   requireUnitInterval("beta2", beta2, "below 1");
-  requirePositive("epsilon", epsilon);
+  requireAtLeast("epsilon", epsilon, 0);
   requirePositive("control", control);
   requireAtLeast("weightDecay", weightDecay, 0);
   const decayed = decayOf(weightDecay, decayMask);

@@ -29,7 +29,6 @@ import type { Optimizer } from "./optimizer.ts";
 import {
   requireAtLeast,
   requireOneOf,
-  requirePositive,
   requireUnitInterval,
   withDefaults,
 } from "./validate.ts";
@@ -40,7 +39,10 @@ export interface AdamOptions {
   readonly beta1?: number;
   /** What v keeps of itself; in [0, 1), 0.999 by default. */
   readonly beta2?: number;
-  /** Added to the root of v; above 0, 1e-8 by default. */
+  /**
+   * Added to the root of v; at least 0, 1e-8 by default. Without it a parameter whose gradients
+   * have all been 0 gets 0 / 0.
+   */
   readonly epsilon?: number;
   /** Weight decay; at least 0; by default 0 in Adam, 0.01 in AdamW. */
   readonly weightDecay?: number;
@@ -127,7 +129,7 @@ function build(
   const { beta1, beta2, epsilon, weightDecay, amsgrad } = fields;
   requireUnitInterval("beta1", beta1, "below 1");
   requireUnitInterval("beta2", beta2, "below 1");
-  requirePositive("epsilon", epsilon);
+  requireAtLeast("epsilon", epsilon, 0);
   requireAtLeast("weightDecay", weightDecay, 0);
   requireOneOf("amsgrad", amsgrad, [false, true]);
   const decoupled = name === "adamw";

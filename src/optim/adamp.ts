@@ -45,7 +45,6 @@ import type { Optimizer } from "./optimizer.ts";
 import {
   requireAtLeast,
   requireOneOf,
-  requirePositive,
   requireUnitInterval,
   withDefaults,
 } from "./validate.ts";
@@ -56,7 +55,10 @@ export interface AdamPOptions {
   readonly beta1?: number;
   /** What v keeps of itself; in [0, 1), 0.999 by default. */
   readonly beta2?: number;
-  /** Added to the root of v; above 0, 1e-8 by default. */
+  /**
+   * Added to the root of v; at least 0, 1e-8 by default. Without it a parameter whose gradients
+   * have all been 0 gets 0 / 0.
+   */
   readonly epsilon?: number;
   /** How near to perpendicular g and w must be to be projected; at least 0, 0.1 by default. */
   readonly delta?: number;
@@ -118,7 +120,7 @@ export function adamP(options: AdamPOptions = {}): Optimizer<AdamPState> {
   const { beta1, beta2, epsilon, delta, nesterov, weightDecay } = fields;
   requireUnitInterval("beta1", beta1, "below 1");
   requireUnitInterval("beta2", beta2, "below 1");
-  requirePositive("epsilon", epsilon);
+  requireAtLeast("epsilon", epsilon, 0);
   requireAtLeast("delta", delta, 0);
   requireUnitInterval("projectedDecay", fields.projectedDecay);
   requireOneOf("nesterov", nesterov, [false, true]);

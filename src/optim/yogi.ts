@@ -27,7 +27,6 @@ import { decayAll, type DecayMask } from "./decay_masks.ts";
 import type { Optimizer } from "./optimizer.ts";
 import {
   requireAtLeast,
-  requirePositive,
   requireUnitInterval,
   withDefaults,
 } from "./validate.ts";
@@ -38,7 +37,10 @@ export interface YogiOptions {
   readonly beta1?: number;
   /** What v keeps of itself; in [0, 1), 0.999 by default. */
   readonly beta2?: number;
-  /** Added to the root of v; above 0, 1e-3 by default. */
+  /**
+   * Added to the root of v; at least 0, 1e-3 by default. Without it a parameter whose gradients
+   * have all been 0 gets 0 / 0.
+   */
   readonly epsilon?: number;
   /** Where v starts; at least 0, 1e-6 by default. */
   readonly initialAccumulator?: number;
@@ -91,7 +93,7 @@ export function yogi(options: YogiOptions = {}): Optimizer<YogiState> {
   const { beta1, beta2, epsilon, initialAccumulator, weightDecay } = fields;
   requireUnitInterval("beta1", beta1, "below 1");
   requireUnitInterval("beta2", beta2, "below 1");
-  requirePositive("epsilon", epsilon);
+  requireAtLeast("epsilon", epsilon, 0);
   requireAtLeast("initialAccumulator", initialAccumulator, 0);
   requireAtLeast("weightDecay", weightDecay, 0);
   const decayed = decayOf(weightDecay, decayMask);

@@ -106,6 +106,13 @@ const paths: readonly (readonly [string, Optimizer, number[][]])[] = [
       [0.9544082990896623, -2.058247894079217],
     ],
   ],
+  ["adam follows PyTorch without epsilon", adam({ epsilon: 0 }), [
+    [0.9, -1.9],
+    [0.8169402466324507, -1.955950349403787],
+    [0.8565159144882126, -2.002989079767479],
+    [0.8794845904491074, -2.054123308677127],
+    [0.898898359129487, -2.0699644490735296],
+  ]],
   ["adam follows PyTorch with amsgrad", adam({ beta2: 0.6, amsgrad: true }), [
     [0.900000001, -1.900000002],
     [0.8234395954590813, -1.9506540359947342],
@@ -386,7 +393,10 @@ const refused: readonly (readonly [
     ([
       [{ beta1: 1 }, "Invalid beta1: 1, must be in [0, 1)"],
       [{ beta2: -0.1 }, "Invalid beta2: -0.1, must be in [0, 1)"],
-      [{ epsilon: 0 }, "Invalid epsilon: 0, must be a finite number above 0"],
+      [
+        { epsilon: -1 },
+        "Invalid epsilon: -1, must be a finite number of at least 0",
+      ],
       [
         { weightDecay: NaN },
         "Invalid weightDecay: NaN, must be a finite number of at least 0",
