@@ -31,7 +31,7 @@ Deno.test("readOptions refuses what cannot be", () => {
     const [args, message] of [
       [["--only", "matmul-51"], "did you mean matmul-512?"],
       [["--only", "mat"], '--only needs names of cases, got "mat"'],
-      [["--only", ""], "--only needs a names, got nothing"],
+      [["--only", ""], "--only needs names, got nothing"],
       [["mlp"], 'Unexpected argument "mlp"'],
       [["--json", "--markdown"], "cannot both be given"],
       [["--device", "tpu"], "--device needs one of gpu, cpu"],
