@@ -56,6 +56,7 @@ const specification = {
   epochs: {
     kind: "integer",
     least: 1,
+    most: 100_000,
     about: "Epochs of AdaFisher, or of all [digits 6, iris 60, CIFAR 200]",
   },
   equal: {
@@ -230,7 +231,9 @@ async function main(args: readonly string[]): Promise<number> {
       const reference = entries.find((entry) =>
         isAdaFisher(entry.options.optimizer)
       )!;
-      const plan = planned(compared, reference, stepsPerEpoch, costs);
+      const plan = await outside(() =>
+        planned(compared, reference, stepsPerEpoch, costs)
+      );
       plans = plan.plans;
       budgetSeconds = plan.budget;
       say(

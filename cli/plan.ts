@@ -92,8 +92,9 @@ type Measured = Readonly<Record<string, readonly (readonly StepCost[])[]>>;
 
 /** What a file has; nothing where there is none. */
 async function measuredIn(path: string): Promise<Measured> {
-  const kept = await readJson(path) ?? {};
-  const wrong = typeof kept === "object" && !Array.isArray(kept)
+  const kept = await readJson(path);
+  if (kept === undefined) return {};
+  const wrong = typeof kept === "object" && kept && !Array.isArray(kept)
     ? Object.entries(kept).find(([, rounds]) => !isMeasured(rounds))?.[0]
     : "";
   if (wrong === undefined) return kept as Measured;

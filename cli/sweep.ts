@@ -78,6 +78,7 @@ const specification = {
   epochs: {
     kind: "integer",
     least: 1,
+    most: 100_000,
     about: "Epochs of each run [digits 6, iris 60, CIFAR 200]",
   },
   seeds: {

@@ -67,6 +67,7 @@ Deno.test("compare refuses what is not allowed in one line, with exit status 2",
     [["--equal", "steps"], "--equal", "time, epochs"],
     [["--seeds", "0"], "--seeds", "at least 1"],
     [["--epochs", "1.5"], "--epochs", "whole number"],
+    [["--epochs", "9007199254740991"], "--epochs", "at most 100000"],
     [["--dataset", "iris", "--model", "cnn"], "cnn", "[4]"],
     [["--dataset", "iris", "--batch-size", "121"], "--batch-size", "120"],
     [["--data-dir", "x"], "--data-dir", "cifar10"],
@@ -203,6 +204,7 @@ Deno.test("compare refuses times that are none", () =>
     const cost = { statistics: false, prepares: false, seconds: 1 };
     const cases: [unknown, string][] = [
       [[], "times.json: it must have what steps cost"],
+      [null, "times.json: it must have what steps cost"],
       [{ adam: null }, 'times.json: its entry "adam" must have'],
       [{ adam: [] }, 'its entry "adam"'],
       [{ adam: [[]] }, 'its entry "adam"'],

@@ -45,6 +45,7 @@ Deno.test("sweep refuses what is not allowed in one line, with exit status 2", a
     [["--dataset", "iris", "--batch-sizes", "8,121"], "120 examples", "121"],
     [["--optimizers", "adam", "--preset", "paper"], "--preset", "adam"],
     [["--seeds", "0"], "--seeds", "at least 1"],
+    [["--epochs", "9007199254740991"], "--epochs", "at most 100000"],
     [["grid"], '"grid"', "--help"],
   ];
   const results = await Promise.all(cases.map(([args]) => run(...args)));
