@@ -9,7 +9,13 @@
  */
 
 import { type Value, value } from "../tensor/value.ts";
-import { addRows, largest, powerOfTwoNear, squareCopy } from "./matrix.ts";
+import {
+  addRows,
+  largest,
+  NEGLIGIBLE_SQUARES,
+  powerOfTwoNear,
+  squareCopy,
+} from "./matrix.ts";
 import { type EigenOptions, mostSteps } from "./symmetric_eigen.ts";
 
 /** What {@linkcode generalEigenvalues} finds: real[i] + i imaginary[i]. */
@@ -111,7 +117,10 @@ function makeHessenberg(a: Float64Array, n: number): void {
     let rest = 0;
     for (let i = first; i < n; i++) v[i] = a[i * n + k];
     for (let i = first + 1; i < n; i++) rest += v[i] * v[i];
-    if (rest === 0) continue;
+    if (rest < NEGLIGIBLE_SQUARES) {
+      for (let i = first + 1; i < n; i++) a[i * n + k] = 0;
+      continue;
+    }
     const length = Math.sqrt(v[first] * v[first] + rest);
     const image = v[first] > 0 ? -length : length;
     v[first] -= image;

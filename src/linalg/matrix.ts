@@ -74,6 +74,13 @@ export function powerOfTwoNear(x: number): number {
 }
 
 /**
+ * A sum of squares below this is nothing beside a matrix whose largest entry is near 1.
+ * Its squares would be subnormal or 0, so that its root is not the length any more, and
+ * 2 over it not finite; above it, what is lost of it is less than rounding.
+ */
+export const NEGLIGIBLE_SQUARES: number = 2 ** -960;
+
+/**
  * The identity matrix.
  *
  * @example

@@ -29,7 +29,9 @@ const WHAT = "find eigenvalues";
 export interface EigenOptions {
   /**
    * Most steps for one eigenvalue, at least 1; 60 by default. Two or three are usual, so
-   * that fewer are for tests of what happens without convergence.
+   * that fewer are for tests of what happens without convergence. In a symmetric
+   * matrix n eigenvalues share n times as many: where the rank is low, the first one
+   * may take a hundred, and the others none.
    */
   readonly maxIterations?: number;
 }
@@ -40,7 +42,7 @@ export interface SymmetricEigen {
   readonly values: Value;
   /** Eigenvectors of length 1: column j of [n, n] belongs to value j. */
   readonly vectors: Value;
-  /** False if an eigenvalue needed more QL steps than allowed: then neither is right. */
+  /** False if the eigenvalues needed more QL steps than allowed: then neither is right. */
   readonly converged: boolean;
   /** QL steps that were taken. */
   readonly iterations: number;
@@ -111,7 +113,7 @@ export function symmetricEigen(
 export interface SymmetricEigenvalues {
   /** Eigenvalues, ascending: [n]. */
   readonly values: Value;
-  /** False if an eigenvalue needed more QL steps than allowed: then they are not right. */
+  /** False if the eigenvalues needed more QL steps than allowed: then they are not right. */
   readonly converged: boolean;
   /** QL steps that were taken. */
   readonly iterations: number;
@@ -197,7 +199,7 @@ function copyScaled(
  *
  * @param d The diagonal; becomes the eigenvalues.
  * @param e Entry i stands left of the diagonal in row i; overwritten.
- * @param most Most steps for one eigenvalue.
+ * @param most Most steps for one eigenvalue, on average.
  * @param rotations Of the columns of Q, if wanted: column j becomes the eigenvector of
  * d[j].
  * @returns Number of steps, and whether they were enough.
@@ -213,7 +215,7 @@ function implicitQl(
   if (n > 0) e[n - 1] = 0;
   let all = 0;
   for (let low = 0; low < n; low++) {
-    for (let steps = 0;; steps++) {
+    for (;;) {
       // The block that starts at `low` ends at the first entry that is nothing
       // beside its neighbours on the diagonal.
       let high = low;
@@ -223,7 +225,7 @@ function implicitQl(
         high++;
       }
       if (high === low) break;
-      if (steps === most) return { converged: false, iterations: all };
+      if (all === most * n) return { converged: false, iterations: all };
       all++;
       // Wilkinson's shift: the eigenvalue of the first 2 x 2 block near d[low].
       const half = (d[low + 1] - d[low]) / (2 * e[low]);

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { NEGLIGIBLE_SQUARES } from "./matrix.ts";
 import { TILE } from "./kernels.ts";
 import { from, type Part, type Workspace } from "./workspace.ts";
 
@@ -94,7 +95,8 @@ function reflect(
   const head = v[first];
   let rest = 0;
   for (let i = first + 1; i < v.length; i++) rest += v[i] * v[i];
-  if (rest === 0) {
+  // Of a matrix of low rank, what is left over shrinks by rounding's square each time.
+  if (rest < NEGLIGIBLE_SQUARES) {
     v.fill(0, first);
     return { b: 0, image: head };
   }

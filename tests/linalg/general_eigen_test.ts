@@ -272,6 +272,13 @@ Deno.test("generalEigenvalues() of nothing, of zeros and of nilpotent matrices a
   assertSame(found(generalEigenvalues(above)), Array(5).fill([0, 0]), 0);
 });
 
+Deno.test("generalEigenvalues() are found where entries' squares vanish", () => {
+  const matrix = matrixOf(5, (i, j) => i === j ? i + 1 : 3e-161);
+  const expected = [1, 2, 3, 4, 5].map((x): Complex => [x, 0]);
+  // The diagonal, to a few units in the last place.
+  assertSame(found(generalEigenvalues(matrix)), expected, 1e-14);
+});
+
 Deno.test("generalEigenvalues() change nothing, and come in order", () => {
   const matrix = random(12, 13), before = matrix.data.slice();
   const { real, iterations } = generalEigenvalues(matrix);

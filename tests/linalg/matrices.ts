@@ -35,6 +35,13 @@ export function randomSymmetric(n: number, seed: number): Value {
   return matrixOf(n, (i, j) => draws[Math.max(i, j) * n + Math.min(i, j)]);
 }
 
+/** X X^T / rank with random numbers in X [n, rank]: a factor of few samples. */
+export function gram(n: number, rank: number): Value {
+  const x = value(randomNormal([rank, n], 1, n * rank), [n, rank]);
+  const { data } = multiply(x, transposed(x));
+  return value(data.map((entry) => entry / rank), [n, n]);
+}
+
 /** An orthogonal matrix: a product of two random reflections. */
 export function orthogonal(n: number, seed: number): Value {
   const reflection = (stream: number): Value => {
