@@ -10,7 +10,6 @@
 
 import { type Value, value } from "../tensor/value.ts";
 import {
-  addRows,
   largest,
   NEGLIGIBLE_SQUARES,
   powerOfTwoNear,
@@ -142,6 +141,56 @@ function makeHessenberg(a: Float64Array, n: number): void {
       dot *= b;
       for (let j = first; j < n; j++) a[row + j] -= dot * v[j];
     }
+  }
+}
+
+/** Which part of a matrix's rows `addRows` adds. */
+interface RowPart {
+  /** Rows from this one. */
+  readonly start: number;
+  /** To below this one. */
+  readonly end: number;
+  /** Columns from this one. */
+  readonly from: number;
+  /** To below this one, for row p and the three after it: what follows is 0. */
+  readonly to: (p: number) => number;
+}
+
+/**
+ * target <- target + sum over some rows p of factor(p) times row p of a square matrix.
+ *
+ * Four rows at a time: a number of the target is loaded and stored once for four
+ * products, which are added in the same order as one by one.
+ *
+ * @param data The target's array, which may be the matrix's own.
+ * @param at Index in it of column `from`.
+ * @param matrix [n, n], row-major.
+ * @param n Number of rows.
+ * @param part Which rows and columns.
+ * @param factor What a row is multiplied by.
+ */
+function addRows(
+  data: Float64Array,
+  at: number,
+  matrix: Float64Array,
+  n: number,
+  { start, end, from, to }: RowPart,
+  factor: (p: number) => number,
+): void {
+  let p = start;
+  for (; p + 3 < end; p += 4) {
+    const f0 = factor(p), f1 = factor(p + 1);
+    const f2 = factor(p + 2), f3 = factor(p + 3);
+    const r0 = p * n + from, r1 = r0 + n, r2 = r1 + n, r3 = r2 + n;
+    const length = to(p) - from;
+    for (let j = 0; j < length; j++) {
+      data[at + j] = data[at + j] + f0 * matrix[r0 + j] +
+        f1 * matrix[r1 + j] + f2 * matrix[r2 + j] + f3 * matrix[r3 + j];
+    }
+  }
+  for (; p < end; p++) {
+    const f = factor(p), row = p * n + from, length = to(p) - from;
+    for (let j = 0; j < length; j++) data[at + j] += f * matrix[row + j];
   }
 }
 
