@@ -6,6 +6,7 @@
 
 import { parseArgs } from "@std/cli";
 import { nearest, suggestion } from "../src/oracle/nearest.ts";
+import { decimal } from "./numbers.ts";
 
 export { nearest };
 
@@ -96,8 +97,6 @@ export interface Parsed<S extends Specification> {
   readonly help: boolean;
 }
 
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-
 /**
  * Parses arguments by a specification.
  *
@@ -142,7 +141,7 @@ export function parseOptions<const S extends Specification>(
     }
   }
 
-  const parsed = parseArgs(joinNumbers(args, kindOf), {
+  const parsed = parseArgs(joinValues(args, kindOf), {
     alias: { help: "h" },
     boolean: ["help", ...flags.map(([name]) => name)],
     string: [
@@ -177,8 +176,8 @@ export function parseOptions<const S extends Specification>(
   };
 }
 
-/** `--x -1` as `--x=-1` for options that take numbers. */
-function joinNumbers(
+/** `--x -1` as `--x=-1` for options that take a value; `-h` alone is an option. */
+function joinValues(
   args: readonly string[],
   kindOf: (name: string) => OptionSpec | undefined,
 ): string[] {
@@ -189,8 +188,8 @@ function joinNumbers(
       ? kindOf(args[i].slice(2))?.kind
       : undefined;
     const next = args[i + 1] ?? "";
-    const takesNumber = kind === "integer" || kind === "number";
-    if (takesNumber && next.startsWith("-") && NUMBER.test(next)) {
+    const takesValue = kind !== undefined && kind !== "flag";
+    if (takesValue && /^-[^-]/.test(next) && next !== "-h") {
       joined.push(`${args[i]}=${next}`);
       i++;
     } else {
@@ -208,14 +207,14 @@ function readValue(
   fail: (message: string) => never,
 ): string | number {
   const needs = `${option} needs ${describeValue(spec)}`;
-  if (given === "") return fail(`${needs}, got nothing`);
+  if (given.trim() === "") return fail(`${needs}, got nothing`);
   if (spec.kind === "text") return given;
   const got = JSON.stringify(given);
   if (spec.kind === "choice") {
     if (spec.values.includes(given)) return given;
     return fail(`${needs}, got ${got}${suggestion(given, spec.values)}`);
   }
-  const number = NUMBER.test(given) ? Number(given) : NaN;
+  const number = decimal(given);
   const { least, most, above, below } = spec;
   const allowed = Number.isFinite(number) &&
     (spec.kind === "number" || Number.isSafeInteger(number)) &&

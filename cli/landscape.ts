@@ -40,6 +40,7 @@ import {
   resultsOf,
   tableText,
 } from "./landscape_files.ts";
+import { decimal } from "./numbers.ts";
 import { ProgressBar } from "./progress.ts";
 import { isAdaFisher, runOptions, trainingOptions } from "./recipe.ts";
 
@@ -99,15 +100,22 @@ interface Entry extends LandscapeOptimizer {
 
 /** Reads `--optimizers`. */
 function readOptimizers(text: string): Entry[] {
-  const entries = text.split(",").map((part) => readOptimizer(part.trim()));
-  const titles = entries.map(({ title }) => title);
-  const twice = titles.find((title, i) => titles.indexOf(title) !== i);
-  if (twice !== undefined) {
-    throw new UsageError(
-      `--optimizers needs optimizers that differ, got ${twice} twice`,
-    );
-  }
-  return entries;
+  const parts = text.split(",").map((part) => part.trim());
+  const entries = parts.map(readOptimizer);
+  const runs = entries.map(({ name, preset, learningRate }) =>
+    [name, ...(preset === null ? [] : [preset]), "at rate", learningRate]
+      .join(" ")
+  );
+  const twice = runs.findIndex((run, i) => runs.indexOf(run) !== i);
+  if (twice === -1) return entries;
+  const first = parts[runs.indexOf(runs[twice])];
+  throw new UsageError(
+    `--optimizers needs optimizers that differ, got ${
+      first === parts[twice]
+        ? `${first} twice`
+        : `${first} and ${parts[twice]}, both ${runs[twice]}`
+    }`,
+  );
 }
 
 function readOptimizer(text: string): Entry {
@@ -134,7 +142,7 @@ function readOptimizer(text: string): Entry {
   if (preset !== undefined && preset !== "official" && preset !== "paper") {
     return fail("preset official or paper");
   }
-  const number = rate?.trim() === "" ? NaN : Number(rate);
+  const number = decimal(rate ?? "");
   if (rate !== undefined && !(number > 0 && Number.isFinite(number))) {
     return fail("a learning rate above 0 after @");
   }

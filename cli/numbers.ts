@@ -1,8 +1,14 @@
 /**
- * Numbers as commands print them.
+ * Numbers as commands read and print them.
  *
  * @module
  */
+
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** The number that a text writes in decimals, such as `1e-3`; NaN where it writes none. */
+export const decimal = (text: string): number =>
+  DECIMAL.test(text) ? Number(text) : NaN;
 
 /** A share of 1 in percent, two digits after the point. */
 export const percent = (share: number): string =>

@@ -216,14 +216,19 @@ export interface RunParts {
  *
  * @param options The run.
  * @param train The examples to train on.
+ * @param sizeOption The option that says how large a batch is.
  * @returns Both.
  * @throws {UsageError} If they do not fit together, or the batch is too large.
  */
-export function build(options: RunOptions, train: Dataset): RunParts {
+export function build(
+  options: RunOptions,
+  train: Dataset,
+  sizeOption = "--batch-size",
+): RunParts {
   const { batchSize, dataset } = options;
   if (batchSize > train.count) {
     throw new UsageError(
-      `--batch-size must be at most the ${train.count} examples of ${dataset}, got ${batchSize}`,
+      `${sizeOption} must be at most the ${train.count} examples of ${dataset}, got ${batchSize}`,
     );
   }
   try {

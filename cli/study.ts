@@ -20,6 +20,7 @@ import type { Data } from "./data.ts";
 import { Failure, outside } from "./failure.ts";
 import { readJson, writeJson } from "./files.ts";
 import { datedFolder, makeFolder } from "./folder.ts";
+import { decimal } from "./numbers.ts";
 import type { RunOptions, RunParts } from "./recipe.ts";
 import { CHECKPOINT, type RunEnd, trainRun, writeOptions } from "./run.ts";
 
@@ -237,7 +238,7 @@ export function requireOptimizer(
 
 /** A number above 0. */
 export function positiveOf(option: string, text: string): number {
-  const number = /^[\d.]/.test(text) ? Number(text) : NaN;
+  const number = decimal(text);
   if (Number.isFinite(number) && number > 0) return number;
   throw new UsageError(
     `${option} needs numbers above 0, got ${JSON.stringify(text)}`,

@@ -20,6 +20,7 @@ import { loadData } from "./data.ts";
 import { openDevice } from "./device.ts";
 import { interruptible, outside } from "./failure.ts";
 import { readJson, writeJson, writeText } from "./files.ts";
+import { decimal } from "./numbers.ts";
 import {
   build,
   isAdaFisher,
@@ -109,7 +110,7 @@ type Options = OptionValues<typeof specification>;
 
 /** A batch size of `--batch-sizes`. */
 function batchOf(option: string, part: string): number {
-  const size = /^\d+$/.test(part) ? Number(part) : 0;
+  const size = decimal(part);
   if (Number.isSafeInteger(size) && size >= 1) return size;
   throw new UsageError(
     `${option} needs whole numbers of at least 1, got ${JSON.stringify(part)}`,
@@ -202,7 +203,7 @@ async function main(args: readonly string[]): Promise<number> {
     const data = await outside(() => loadData(dataset, dataFolder, signal));
     const planned = grid.map((options) => ({
       options,
-      parts: build(options, data.train),
+      parts: build(options, data.train, "--batch-sizes"),
     }));
     const { device, title } = await openDevice(options.device, {
       threads: options.threads,

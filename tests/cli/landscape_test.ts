@@ -122,6 +122,18 @@ Deno.test("landscape says in one line what is wrong", () =>
       [["--optimizers", "adafisher:new"], 2, "preset official or paper"],
       [["--optimizers", "adam@0"], 2, "a learning rate above 0"],
       [["--optimizers", "adam@"], 2, "a learning rate above 0"],
+      [["--optimizers", "adam@0x10"], 2, "a learning rate above 0"],
+      [["--optimizers", "adam@1e400"], 2, "a learning rate above 0"],
+      [
+        ["--optimizers", "adam,sgd,adam@1e-3"],
+        2,
+        "got adam and adam@1e-3, both adam at rate 0.001",
+      ],
+      [
+        ["--optimizers", "adafisher,adafisher:official"],
+        2,
+        "got adafisher and adafisher:official, both adafisher official at rate 0.001",
+      ],
       [["--size", "1"], 2, "--size needs a whole number of at least 2"],
       [["here"], 2, 'Unexpected argument "here"'],
       [[...short, "--out", folder], 1, "the folder must be empty"],

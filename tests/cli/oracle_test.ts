@@ -354,6 +354,10 @@ Deno.test("parseOptions() gives values of their types, and what belongs to no op
     help: false,
   });
   assert(parseOptions(["-h"], options, "x").help);
+  assertEquals(
+    parseOptions(["--out", "-1,-x"], options, "x").options.out,
+    "-1,-x",
+  );
 });
 
 for (
@@ -362,6 +366,10 @@ for (
     [["--lr", "-1e3"], '--lr needs a number above 0, got "-1e3"'],
     [["--lr", "1x"], '--lr needs a number above 0, got "1x"'],
     [["--lr", "Infinity"], "--lr needs a number"],
+    [["--lr", "-x"], '--lr needs a number above 0, got "-x"'],
+    [["--lr", "-h"], "--lr needs a number above 0, got nothing"],
+    [["--lr", " "], "--lr needs a number above 0, got nothing"],
+    [["--lr", "1_000"], '--lr needs a number above 0, got "1_000"'],
     [["--lr", "1e999"], "--lr needs a number"],
     [["--lr"], "--lr needs a number above 0, got nothing"],
     [["--lr", "--fast"], "--lr needs a number above 0, got nothing"],
