@@ -237,7 +237,6 @@ function formatOutcome(folder: string, outcome: Outcome): string {
     `  recorded by ${report.recordedBy}`,
     ...table,
     ...shortened(report.problems.map((problem) => `  FAIL: ${problem}`)),
-    ...shortened(report.notCompared.map((key) => `  not compared: ${key}`)),
     "",
   ].join("\n");
 }

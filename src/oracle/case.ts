@@ -484,16 +484,15 @@ export function formatCase(description: TraceCase): string {
   return `${JSON.stringify(json, null, 2)}\n`;
 }
 
-/** The text of a file; an absent one is named. */
-async function readText(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
+/** Throws unless there is a file at a path. */
+async function requireFile(path: string): Promise<void> {
+  const rule = `Cannot read ${path}: a case must have this file`;
+  const { isDirectory } = await Deno.stat(path).catch((cause) => {
     if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    throw new Deno.errors.NotFound(
-      `Cannot read ${path}: a case must have this file, got none`,
-      { cause },
-    );
+    throw new Deno.errors.NotFound(`${rule}, got none`, { cause });
+  });
+  if (isDirectory) {
+    throw new Deno.errors.IsADirectory(`${rule}, got a folder`);
   }
 }
 
@@ -527,6 +526,7 @@ function readTensor(key: string, tensor: StoredTensor, path: string): Value {
  * @param folder Folder with `case.json` and `trace.safetensors`.
  * @returns The case and its tensors.
  * @throws {Deno.errors.NotFound} If a file is absent.
+ * @throws {Deno.errors.IsADirectory} If a folder is in a file's place.
  * @throws {SyntaxError} If `case.json` or the header of the trace is no JSON.
  * @throws {TypeError} If a part of either is of the wrong type.
  * @throws {RangeError} If a value is not allowed, or the trace is cut off, of
@@ -535,7 +535,8 @@ function readTensor(key: string, tensor: StoredTensor, path: string): Value {
 export async function readTrace(folder: string): Promise<Trace> {
   const casePath = join(folder, "case.json");
   const path = join(folder, "trace.safetensors");
-  const description = parseCase(await readText(casePath), casePath);
+  for (const file of [casePath, path]) await requireFile(file);
+  const description = parseCase(await Deno.readTextFile(casePath), casePath);
   const { tensors: stored } = await readSafetensors(path);
   const tensors = new Map<string, Value>();
   for (const [key, tensor] of stored) {

@@ -19,7 +19,10 @@ import {
   maxPool2d,
   residual,
   sequential,
+  symbolic,
 } from "../layers/mod.ts";
+import { input } from "../tensor/operations.ts";
+import type { DType, Shape } from "../tensor/value.ts";
 import type { LayerDescription } from "./case.ts";
 
 /** One layer. */
@@ -82,4 +85,27 @@ function buildLayer(layer: LayerDescription): Layer {
  */
 export function buildModel(layers: readonly LayerDescription[]): Layer {
   return sequential(layers.map(buildLayer));
+}
+
+/** Shape of what a model makes of a batch. */
+export function outputShape(model: Layer, shape: Shape, dtype: DType): Shape {
+  const { output } = model.forward(input("x", shape, dtype), {
+    parameters: symbolic(model.parameters, "parameters"),
+    buffers: symbolic(model.buffers, "buffers"),
+    training: true,
+  });
+  return output.shape;
+}
+
+/** How many tokens a model knows: the rows of its first embedding, if it has one. */
+export function tokenCount(
+  layers: readonly LayerDescription[],
+): number | undefined {
+  for (const layer of layers) {
+    if (layer.type === "embedding") return layer.count;
+    if (layer.type !== "residual") continue;
+    const count = tokenCount([...layer.body, ...layer.shortcut]);
+    if (count !== undefined) return count;
+  }
+  return undefined;
 }

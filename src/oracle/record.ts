@@ -11,11 +11,9 @@ import {
   type StoredTensor,
   writeFileAtomically,
 } from "../io/mod.ts";
-import type { Layer } from "../layers/mod.ts";
-import { initialize, symbolic } from "../layers/mod.ts";
+import { initialize } from "../layers/mod.ts";
 import type { Device } from "../program/device.ts";
 import { referenceDevice } from "../reference/device.ts";
-import { input } from "../tensor/operations.ts";
 import { randomNormal, randomUniform, streamOf } from "../tensor/random.ts";
 import {
   intValue,
@@ -32,7 +30,7 @@ import {
   TRACE_FORMAT,
 } from "./case.ts";
 import { parseFields } from "./fields.ts";
-import { buildModel } from "./model.ts";
+import { buildModel, outputShape } from "./model.ts";
 import { replay } from "./replay.ts";
 
 /** What batches are made of; targets follow from the loss and the model's output. */
@@ -130,18 +128,6 @@ function randomNumbers(
   return value(randomNormal(key, streamOf(name), sizeOf(shape)), shape);
 }
 
-/** Shape of what the model makes of a batch. */
-function outputShape(model: Layer, batch: BatchDescription): Shape {
-  const shape = [batch.size, ...batch.input];
-  const dtype = batch.tokens === undefined ? "float" : "int";
-  const { output } = model.forward(input("x", shape, dtype), {
-    parameters: symbolic(model.parameters, "parameters"),
-    buffers: symbolic(model.buffers, "buffers"),
-    training: true,
-  });
-  return output.shape;
-}
-
 /** First parameters and batches of a recording. */
 function drawInputs(
   description: RecordingDescription,
@@ -156,7 +142,11 @@ function drawInputs(
     tensors.set(`init/${name}`, first);
   }
   const shape = [batch.size, ...batch.input];
-  const output = outputShape(model, batch);
+  const output = outputShape(
+    model,
+    shape,
+    batch.tokens === undefined ? "float" : "int",
+  );
   for (let step = 1; step <= steps; step++) {
     const key: [number, number] = [seed, step];
     tensors.set(

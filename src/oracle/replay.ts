@@ -23,9 +23,16 @@ import { evaluate } from "../reference/evaluate.ts";
 import { constant } from "../tensor/operations.ts";
 import { randomNormal } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { intValue, scalarValue, type Value, value } from "../tensor/value.ts";
+import {
+  intValue,
+  scalarValue,
+  type Shape,
+  type Value,
+  value,
+} from "../tensor/value.ts";
 import type { RunDescription } from "./case.ts";
-import { buildModel } from "./model.ts";
+import { type InputRule, requireInput, specOf } from "./inputs.ts";
+import { buildModel, outputShape, tokenCount } from "./model.ts";
 import { buildOptimizer, recordedState } from "./optimizer.ts";
 import {
   preparation,
@@ -35,23 +42,19 @@ import {
   replayStep,
 } from "./replay_step.ts";
 
+/** Takes a tensor of the trace, which must be as the rule says. */
+type Take = (key: string, rule: InputRule) => Value;
+
 /** The first parameters of a model, from the tensors of a trace. */
 function initialParameters(
   model: Layer,
   tensors: ReadonlyMap<string, Value>,
+  take: Take,
 ): Pick<ReplayState<Value>, "parameters" | "frozen"> {
-  const show = (spec: Pick<Value, "shape" | "dtype"> | undefined): string =>
-    spec ? `${spec.dtype}[${spec.shape.join(", ")}]` : "nothing";
   const parameters: Record<string, Value> = {};
   const frozen: Record<string, Value> = {};
-  for (const [name, spec] of Object.entries(model.parameters)) {
-    const given = tensors.get(`init/${name}`);
-    const expected = show({ shape: spec.shape, dtype: "float" });
-    if (!given || show(given) !== expected) {
-      throw new RangeError(
-        `Cannot replay: init/${name} must be ${expected}, got ${show(given)}`,
-      );
-    }
+  for (const [name, { shape, ...spec }] of Object.entries(model.parameters)) {
+    const given = take(`init/${name}`, { shape, dtype: "float" });
     (spec.frozen ? frozen : parameters)[name] = given;
   }
   for (const key of tensors.keys()) {
@@ -65,6 +68,31 @@ function initialParameters(
     }
   }
   return { parameters, frozen };
+}
+
+/** Labels of a model's output [..., classes]. */
+const labelRule = (output: Shape): InputRule => ({
+  shape: output.slice(0, -1),
+  dtype: "int",
+  count: output.at(-1),
+});
+
+/** Shape of a model's output for a batch; where the model cannot take it, it is named. */
+function outputOf(model: Layer, key: string, x: Value): Shape {
+  try {
+    return outputShape(model, x.shape, x.dtype);
+  } catch (cause) {
+    for (const ErrorType of [RangeError, TypeError]) {
+      if (!(cause instanceof ErrorType)) continue;
+      throw new ErrorType(
+        `Cannot replay: ${key} must fit the model, got ${
+          specOf(x)
+        }: ${cause.message}`,
+        { cause },
+      );
+    }
+    throw cause;
+  }
 }
 
 /** What a step of a replay gives back. */
@@ -176,7 +204,8 @@ export interface ReplayOptions {
  * loss, gradients, statistics, preconditioned gradients, parameters and buffers;
  * `losses` of all.
  * @throws {PreconditionerError} If the optimizer gives up.
- * @throws {RangeError} If layers, tensors and shapes do not fit together.
+ * @throws {RangeError} If layers, tensors and shapes do not fit together, or a tensor
+ * that is needed has a number that is not finite, or a label or token that there is not.
  * @throws {TypeError} If a tensor is of the wrong type.
  */
 export async function replay(
@@ -185,13 +214,36 @@ export async function replay(
   device: Device,
   options: ReplayOptions = {},
 ): Promise<Map<string, Value>> {
+  return (await replayWith(run, tensors, device, options)).found;
+}
+
+/** What {@linkcode replayWith} gives. */
+export interface Replayed {
+  /** What the format records of the run, by key. */
+  readonly found: Map<string, Value>;
+  /** Keys of the tensors that the run was replayed with. */
+  readonly taken: ReadonlySet<string>;
+}
+
+/** {@linkcode replay}, and which tensors it took; internal to this folder. */
+export async function replayWith(
+  run: RunDescription,
+  tensors: ReadonlyMap<string, Value>,
+  device: Device,
+  options: ReplayOptions = {},
+): Promise<Replayed> {
   const { seed } = options;
+  const taken = new Set<string>();
+  const take: Take = (key, rule) => {
+    taken.add(key);
+    return requireInput(key, tensors.get(key), rule);
+  };
   const model = buildModel(run.layers);
   const optimizer = buildOptimizer(run.optimizer, model);
   const parts: ReplayParts = { model, loss: run.loss, optimizer };
   const learningRate = run.optimizer.hyperparameters.lr as number;
 
-  const first = initialParameters(model, tensors);
+  const first = initialParameters(model, tensors, take);
   const start: ReplayState<Value> = {
     ...first,
     buffers: Object.fromEntries(
@@ -239,21 +291,24 @@ export async function replay(
 
   const found = new Map<string, Value>();
   const losses: number[] = [];
+  const tokens = tokenCount(run.layers);
   for (let step = 1; step <= run.steps; step++) {
-    const given = (key: string): Value => {
-      const tensor = tensors.get(key);
-      if (tensor) return tensor;
-      throw new RangeError(
-        `Cannot replay: step ${step} needs ${key}, got nothing`,
-      );
-    };
     const { curvature, precondition } = optimizer;
     const statistics = isDue(curvature, step);
     const prepares = isDue(precondition, step);
-    const probe = (what: string): Value => given(`probe/${step}/${what}`);
+    const probe = (what: string, rule: InputRule): Value =>
+      take(`probe/${step}/${what}`, rule);
+    const x = take(`batch/${step}/x`, { count: tokens });
+    const output = outputOf(model, `batch/${step}/x`, x);
+    const y = take(
+      `batch/${step}/y`,
+      run.loss === "mse"
+        ? { shape: output, dtype: "float" }
+        : labelRule(output),
+    );
     const inputs: ReplayInputs<Value> = {
-      x: given(`batch/${step}/x`),
-      y: given(`batch/${step}/y`),
+      x,
+      y,
       learningRate: scalarValue(learningRate),
       scalars: Object.fromEntries(
         Object.entries(optimizer.scalars(step)).map((
@@ -265,12 +320,14 @@ export async function replay(
           ...optimizer.hessian
             ? {
               probes: Object.fromEntries(
-                Object.keys(start.parameters).map((n) => [n, probe(n)]),
+                Object.entries(start.parameters).map((
+                  [name, { shape }],
+                ) => [name, probe(name, { shape, dtype: "float" })]),
               ),
             }
             : {},
           ...statistics && samplesLabels(optimizer)
-            ? { labels: probe("labels") }
+            ? { labels: probe("labels", labelRule(output)) }
             : {},
         },
       },
@@ -289,7 +346,10 @@ export async function replay(
       ) as { parts: object; draws: DrawValues };
       if (seed !== undefined) keep(recordedDraws(step, before.draws));
       const draw: HostDraw = (name, count) => {
-        if (seed === undefined) return Float64Array.from(probe(name).data);
+        if (seed === undefined) {
+          const rule: InputRule = { shape: [count], dtype: "float" };
+          return Float64Array.from(probe(name, rule).data);
+        }
         const drawn = randomNormal([seed, step], drawStream(name), count);
         keep([[`probe/${step}/${name}`, value(drawn)]]);
         return drawn;
@@ -311,5 +371,5 @@ export async function replay(
     }
   }
   found.set("losses", value(losses));
-  return found;
+  return { found, taken };
 }

@@ -6,9 +6,10 @@
 
 import type { Device } from "../program/device.ts";
 import { referenceDevice } from "../reference/device.ts";
-import type { Shape, Value } from "../tensor/value.ts";
+import type { Value } from "../tensor/value.ts";
 import type { Trace } from "./case.ts";
-import { replay } from "./replay.ts";
+import { specOf, unravel } from "./inputs.ts";
+import { replayWith } from "./replay.ts";
 
 /** Kinds of recorded tensors that a replay produces. */
 export type TraceKind =
@@ -65,10 +66,11 @@ export interface VerifyReport {
   readonly tolerance: number;
   /** The kinds that the trace or the replay has, in a fixed order. */
   readonly kinds: readonly KindReport[];
-  /** Tensors that only one side has, or whose shapes or types differ; these fail. */
+  /**
+   * Tensors that only one side has, or whose shapes or types differ; these fail.
+   * None is left out: whatever a trace has, its replay must take or give.
+   */
   readonly problems: readonly string[];
-  /** Keys of kinds that a replay does not produce: not compared. */
-  readonly notCompared: readonly string[];
   /** Whether everything compared is within the tolerance, and nothing missing. */
   readonly passed: boolean;
 }
@@ -107,7 +109,7 @@ const ORDER: readonly TraceKind[] = [
   "buffer",
 ];
 
-/** Kind and step of a key; none for inputs of the replay and unknown kinds. */
+/** Kind and step of a key; none where it is of no kind. */
 function placeOf(
   key: string,
 ): { kind: TraceKind; step?: number } | undefined {
@@ -119,23 +121,6 @@ function placeOf(
   const [part] = rest.split("/", 1);
   if (!Object.hasOwn(KINDS, part) || part === rest) return undefined;
   return { kind: KINDS[part], step: Number(step) };
-}
-
-/** Whether a key names what a replay starts from. */
-function isInput(key: string): boolean {
-  return key.startsWith("init/") || /^batch\/\d+\/[xy]$/.test(key) ||
-    /^probe\/\d+\/./.test(key);
-}
-
-/** Index of an element, one number an axis. */
-function unravel(position: number, shape: Shape): number[] {
-  const index: number[] = [];
-  let rest = position;
-  for (const extent of shape.toReversed()) {
-    index.unshift(rest % extent);
-    rest = Math.floor(rest / extent);
-  }
-  return index;
 }
 
 /** Whether an error is worse than another: NaN is the worst. */
@@ -171,13 +156,10 @@ function compare(
   };
 }
 
-const show = ({ shape, dtype }: Value): string =>
-  `${dtype}[${shape.join(", ")}]`;
-
 /**
  * Compares what a replay gives with what a trace has.
  *
- * @param recorded Tensors of the trace by key.
+ * @param recorded Tensors of the trace by key, without those that the replay took.
  * @param replayed Tensors of the replay by key.
  * @param tolerance Largest |a - b| / max(1, |b|) that passes, b being recorded.
  * @returns The comparison, kind by kind. NaN never passes.
@@ -186,28 +168,22 @@ export function compareTensors(
   recorded: ReadonlyMap<string, Value>,
   replayed: ReadonlyMap<string, Value>,
   tolerance: number,
-): Pick<VerifyReport, "kinds" | "problems" | "notCompared" | "passed"> {
+): Pick<VerifyReport, "kinds" | "problems" | "passed"> {
   const problems: string[] = [];
-  const notCompared: string[] = [];
   const kinds = new Map<TraceKind, KindReport>();
   for (const [key, expected] of recorded) {
-    if (isInput(key)) continue;
     const place = placeOf(key);
-    if (place === undefined) {
-      notCompared.push(key);
-      continue;
-    }
     const found = replayed.get(key);
-    if (found === undefined) {
+    if (place === undefined || found === undefined) {
       problems.push(
         `${key} is in the trace, but the replay has no such tensor`,
       );
       continue;
     }
-    if (show(found) !== show(expected)) {
+    if (specOf(found) !== specOf(expected)) {
       problems.push(
-        `${key} is ${show(expected)} in the trace, but ${
-          show(found)
+        `${key} is ${specOf(expected)} in the trace, but ${
+          specOf(found)
         } in the replay`,
       );
       continue;
@@ -234,7 +210,6 @@ export function compareTensors(
   return {
     kinds: reports,
     problems,
-    notCompared,
     passed: problems.length === 0 && reports.length > 0 &&
       reports.every(({ failed }) => failed === 0),
   };
@@ -267,7 +242,8 @@ export function compareTensors(
  * @param trace The trace.
  * @param options The device.
  * @returns The comparison: worst error, its place and a verdict for each kind.
- * @throws {RangeError} If model, tensors and shapes do not fit together, with
+ * @throws {RangeError} If model, tensors and shapes do not fit together, or what
+ * the replay takes has a number that is not finite or a label that is no class; with
  * the name of the case.
  * @throws {TypeError} If a tensor is of the wrong type, likewise.
  */
@@ -280,16 +256,19 @@ export async function verifyTrace(
   const allowed = device.floatBytes === 8
     ? tolerance.float64
     : tolerance.float32;
-  const found = await named(
+  const { found, taken } = await named(
     trace.name,
-    () => replay(trace.case, trace.tensors, device),
+    () => replayWith(trace.case, trace.tensors, device),
+  );
+  const recorded = new Map(
+    [...trace.tensors].filter(([key]) => !taken.has(key)),
   );
   return {
     name: trace.name,
     recordedBy,
     device: device.name,
     tolerance: allowed,
-    ...compareTensors(trace.tensors, found, allowed),
+    ...compareTensors(recorded, found, allowed),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   UsageError,
 } from "../../cli/arguments.ts";
 import { readTrace, writeTrace } from "../../src/oracle/mod.ts";
+import { value } from "../../src/tensor/value.ts";
 import { changed, localCases, withFolder } from "../oracle/helpers.ts";
 
 const script = fileURLToPath(new URL("../../cli/oracle.ts", import.meta.url));
@@ -98,6 +99,34 @@ Deno.test("oracle verify exits with 1 for a tampered trace and names the entry",
   });
 });
 
+Deno.test("oracle verify names the case, the entry and the place of a bad number, and lists unknown entries", async () => {
+  await withFolder(async (parent) => {
+    const trace = await readTrace(mlp);
+    const x = trace.tensors.get("batch/4/x")!;
+    const data = Float64Array.from(x.data);
+    data[13] = NaN;
+    const cases = {
+      nan: { "batch/4/x": { ...x, data } },
+      unknown: { "step/2/foo": value([1]) },
+    };
+    for (const [name, changes] of Object.entries(cases)) {
+      await writeTrace(join(parent, name), changed(trace, changes));
+    }
+    const folders = Object.keys(cases).map((name) => join(parent, name));
+    const { code, out } = await oracle("verify", ...folders);
+    assertEquals(code, 1);
+    assertStringIncludes(
+      out,
+      "Cannot verify case nan: Cannot replay: batch/4/x must be finite, got NaN at [1, 3]",
+    );
+    assertStringIncludes(
+      out,
+      "FAIL: step/2/foo is in the trace, but the replay has no such tensor",
+    );
+    assertMatch(out, /^2 cases: 0 passed, 1 failed, 1 unreadable$/m);
+  });
+});
+
 Deno.test("oracle verify --json prints one document", async () => {
   const { code, out } = await oracle("verify", "--json", mlp);
   assertEquals(code, 0);
@@ -148,7 +177,10 @@ Deno.test("oracle verify reports a cut-off trace, bad JSON and missing draws, an
     assertEquals(err, "");
     assertMatch(out, /cut: unreadable\n.*trace\.safetensors.*must end within/);
     assertMatch(out, /json: unreadable\n.*case\.json: the file must be JSON/);
-    assertMatch(out, /kfac: unreadable\n.*step 1 needs probe\/1\/labels/);
+    assertMatch(
+      out,
+      /kfac: unreadable\n.*probe\/1\/labels must be int\[24\], got nothing/,
+    );
     assertMatch(
       out,
       /misfit: unreadable\n.*init\/fc1\.weight must be float\[16, 11\]/,

@@ -413,7 +413,16 @@ Deno.test("readTrace() names the file that a folder lacks", async () => {
     await assertRejects(
       () => readChanged((folder) => Deno.remove(join(folder, file))),
       Deno.errors.NotFound,
-      file,
+      `${file}: a case must have this file, got none`,
+    );
+    await assertRejects(
+      () =>
+        readChanged(async (folder) => {
+          await Deno.remove(join(folder, file));
+          await Deno.mkdir(join(folder, file));
+        }),
+      Deno.errors.IsADirectory,
+      `${file}: a case must have this file, got a folder`,
     );
   }
 });

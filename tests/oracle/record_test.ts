@@ -27,7 +27,7 @@ for (const model of exampleModels) {
         await writeTrace(folder, await recordTrace(description, { seed: 3 }));
         const report = await verifyTrace(await readTrace(folder));
         assert(report.passed);
-        assertEquals(report.notCompared, []);
+        assertEquals(report.problems, []);
         for (const { kind, worst } of report.kinds) {
           assertEquals(worst?.error, 0, kind);
         }
