@@ -62,7 +62,7 @@ import {
 
 /** Options of {@linkcode kfac}. */
 export interface KfacOptions {
-  /** Of the sum of V; in [0, 1), 0.9 by default. */
+  /** Of the sum of V; at least 0, 0.9 by default. */
   readonly momentum?: number;
   /** What A and G keep of themselves; in [0, 1], 0.95 by default. */
   readonly statDecay?: number;

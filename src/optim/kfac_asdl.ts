@@ -49,7 +49,7 @@ import {
 
 /** Options of {@linkcode kfacAsdl}; {@linkcode shampooAsdl} has the same. */
 export interface AsdlOptions {
-  /** Of the sum of clipped gradients; in [0, 1), 0.9 by default. */
+  /** Of the sum of clipped gradients; at least 0, 0.9 by default. */
   readonly momentum?: number;
   /** L2 decay, added to the clipped gradients; at least 0, 0 by default. */
   readonly weightDecay?: number;

@@ -33,16 +33,11 @@ import {
 } from "./common.ts";
 import { decayAll, type DecayMask } from "./decay_masks.ts";
 import type { Optimizer } from "./optimizer.ts";
-import {
-  requireAtLeast,
-  requirePositive,
-  requireUnitInterval,
-  withDefaults,
-} from "./validate.ts";
+import { requireAtLeast, requirePositive, withDefaults } from "./validate.ts";
 
 /** Options of {@linkcode lars}. */
 export interface LarsOptions {
-  /** What v keeps of itself; in [0, 1), 0.9 by default. */
+  /** What v keeps of itself; at least 0, 0.9 by default. */
   readonly momentum?: number;
   /** eta; above 0, 1e-3 by default. */
   readonly trustCoefficient?: number;
@@ -85,7 +80,7 @@ export function lars(options: LarsOptions = {}): Optimizer<LarsState> {
     weightDecay: 0,
   }, given);
   const { momentum, trustCoefficient, weightDecay } = fields;
-  requireUnitInterval("momentum", momentum, "below 1");
+  requireAtLeast("momentum", momentum, 0);
   requirePositive("trustCoefficient", trustCoefficient);
   requireAtLeast("weightDecay", weightDecay, 0);
   const decayed = decayOf(weightDecay, decayMask);

@@ -24,16 +24,19 @@ import { decayAll, type DecayMask } from "./decay_masks.ts";
 import type { Optimizer } from "./optimizer.ts";
 import {
   requireAtLeast,
+  requireFinite,
   requireOneOf,
-  requireUnitInterval,
   withDefaults,
 } from "./validate.ts";
 
 /** Options of {@linkcode sgd}. */
 export interface SgdOptions {
-  /** What v keeps of itself; in [0, 1), 0 by default: no momentum. */
+  /**
+   * What v keeps of itself; at least 0, 0 by default: no momentum. From 1 on, v
+   * forgets nothing.
+   */
   readonly momentum?: number;
-  /** What v leaves out of g after the first step; in [0, 1], 0 by default. */
+  /** What v leaves out of g after the first step; 0 by default, of use in [0, 1]. */
   readonly dampening?: number;
   /** Look ahead: g + momentum v for v; false by default. */
   readonly nesterov?: boolean;
@@ -57,7 +60,8 @@ export interface SgdState {
  *     p <- p - lr v,  with nesterov  p - lr (g + momentum v)
  *
  * Without momentum v is g. Sutskever et al. (2013) put lr into v; as in PyTorch,
- * here it stays outside, so that a new rate holds for the whole of v at once.
+ * here it stays outside, so that a new rate holds for the whole of v at once. As in
+ * PyTorch, momentum may be 1 and more, and dampening any number.
  *
  * @example
  * ```ts
@@ -93,8 +97,8 @@ export function sgd(options: SgdOptions = {}): Optimizer<SgdState> {
     weightDecay: 0,
   }, given);
   const { momentum, dampening, nesterov, weightDecay } = fields;
-  requireUnitInterval("momentum", momentum, "below 1");
-  requireUnitInterval("dampening", dampening);
+  requireAtLeast("momentum", momentum, 0);
+  requireFinite("dampening", dampening);
   requireOneOf("nesterov", nesterov, [false, true]);
   requireAtLeast("weightDecay", weightDecay, 0);
   if (momentum === 0) {

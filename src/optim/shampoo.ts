@@ -71,7 +71,7 @@ export type Grafting = "none" | "sgd" | "adam";
 
 /** Options of {@linkcode shampoo}. */
 export interface ShampooOptions {
-  /** Of the sum of steps; in [0, 1), 0.9 by default. */
+  /** Of the sum of steps; at least 0, 0.9 by default. */
   readonly momentum?: number;
   /** L2 decay, added to the step; at least 0, 0 by default. */
   readonly weightDecay?: number;

@@ -24,6 +24,15 @@ export function requireUnitInterval(
 }
 
 /**
+ * Throws unless a number is finite.
+ *
+ * @throws {RangeError} If it is not.
+ */
+export function requireFinite(what: string, given: number): void {
+  if (!Number.isFinite(given)) invalid(what, given, "must be a finite number");
+}
+
+/**
  * Throws unless a number is finite and at least a bound.
  *
  * @throws {RangeError} If it is not.

@@ -163,6 +163,7 @@ export interface Trace {
   readonly tensors: ReadonlyMap<string, Value>;
 }
 
+const FINITE: NumberRule = {};
 const COUNT: NumberRule = { whole: true, least: 1 };
 const NATURAL: NumberRule = { whole: true, least: 0 };
 const NOT_NEGATIVE: NumberRule = { least: 0 };
@@ -209,7 +210,7 @@ const HYPERPARAMETERS: Readonly<
   adafisherw: ADAFISHER,
   sgd: {
     ...SGD,
-    dampening: UNIT,
+    dampening: FINITE,
     nesterov: "flag",
     weightDecay: NOT_NEGATIVE,
   },

@@ -19,6 +19,7 @@ import {
   adam,
   adamW,
   decayMatching,
+  lars,
   type Optimizer,
   optimizerByName,
   optimizerNames,
@@ -88,6 +89,35 @@ const paths: readonly (readonly [string, Optimizer, number[][]])[] = [
       [1.310632, -2.466756],
     ],
   ],
+  ["sgd follows PyTorch with a momentum of 1", sgd({ momentum: 1 }), [
+    [0.9, -1.95],
+    [0.775, -2.1],
+    [0.95, -2.2625],
+    [1.075, -2.475],
+    [1.2, -2.5875],
+  ]],
+  [
+    "sgd follows PyTorch with Nesterov's momentum of 1",
+    sgd({ momentum: 1, nesterov: true }),
+    [
+      [0.8, -1.9],
+      [0.65, -2.25],
+      [1.125, -2.425],
+      [1.2, -2.6875],
+      [1.325, -2.7],
+    ],
+  ],
+  [
+    "sgd follows PyTorch with a momentum above 1 and dampening below 0",
+    sgd({ momentum: 1.5, dampening: -0.5 }),
+    [
+      [0.9, -1.95],
+      [0.7125, -2.175],
+      [0.88125, -2.53125],
+      [1.059375, -3.140625],
+      [1.3265625, -3.9046875],
+    ],
+  ],
   ["adam follows PyTorch with weight decay", adam({ weightDecay: 0.05 }), [
     [0.900000000952381, -1.9000000016666667],
     [0.8153573916796901, -1.9508594521218758],
@@ -149,6 +179,13 @@ const paths: readonly (readonly [string, Optimizer, number[][]])[] = [
       [0.535141291911579, -1.6887754310606142],
     ],
   ],
+  ["rmsprop follows PyTorch with a momentum of 1", rmsprop({ momentum: 1 }), [
+    [9.999999027732188e-08, -1.0000001999999606],
+    [-1.2436848656613422, -0.9704283150334698],
+    [-1.5406713659921534, -1.0017007893437022],
+    [-1.9942787821484966, -1.2705721658152191],
+    [-2.4478861983048397, -1.1084794957469304],
+  ]],
   [
     "rmsprop follows PyTorch with momentum, centered",
     rmsprop({ alpha: 0.8, momentum: 0.9, centered: true, epsilon: 0.01 }),
@@ -345,13 +382,22 @@ const refused: readonly (readonly [
   object,
   string,
 ])[] = [
-  ["sgd", sgd, { momentum: 1 }, "Invalid momentum: 1, must be in [0, 1)"],
-  ["sgd", sgd, { momentum: NaN }, "Invalid momentum: NaN, must be in [0, 1)"],
+  ...([["sgd", sgd], ["lars", lars], ["rmsprop", rmsprop]] as const)
+    .flatMap(([name, make]) =>
+      [-0.1, NaN, Infinity].map((momentum) =>
+        [
+          name,
+          make,
+          { momentum },
+          `Invalid momentum: ${momentum}, must be a finite number of at least 0`,
+        ] as const
+      )
+    ),
   [
     "sgd",
     sgd,
-    { momentum: 0.9, dampening: 1.5 },
-    "Invalid dampening: 1.5, must be in [0, 1]",
+    { momentum: 0.9, dampening: Infinity },
+    "Invalid dampening: Infinity, must be a finite number",
   ],
   [
     "sgd",
@@ -417,6 +463,32 @@ const refused: readonly (readonly [
 for (const [name, make, options, message] of refused) {
   Deno.test(`${name} refuses ${Deno.inspect(options, { compact: true })}`, () => {
     assertThrows(() => make(options as never), RangeError, message);
+  });
+}
+
+// Hand-computed: v = 1, 2, 3 for a gradient of 1, so p falls by 0.1, 0.2, 0.3 in
+// all that keep their sum in the way of sgd, on parameters that they leave alone.
+for (
+  const name of ["sgd", "kfac", "kfac-asdl", "shampoo", "shampoo-asdl"] as const
+) {
+  Deno.test(`${name} sums up all gradients with a momentum of 1`, async () => {
+    const shape: number[] = [];
+    const optimizer = optimizerByName(name, noLayers, { momentum: 1 });
+    let parameters: Parameters = { p: fill(shape, 1) };
+    let state: object = optimizer.init(parameters);
+    for (const [k, expected] of [[1, 0.9], [2, 0.7], [3, 0.4]]) {
+      const next = optimizer.update({
+        parameters,
+        gradients: { p: fill(shape, 1) },
+        state,
+        learningRate: fill([], 0.1),
+        scalars: tensors(optimizer.scalars(k)),
+      });
+      ({ parameters, state } = next);
+      const { p } = await evaluate(parameters);
+      // ASDL's clipping to a norm of 1 takes a millionth.
+      assertAlmostEquals(p.data[0], expected, 1e-6);
+    }
   });
 }
 

@@ -89,12 +89,12 @@ function lambLoop(): Loop {
   };
 }
 
-function larsLoop(): Loop {
+function larsLoop(momentum: number): Loop {
   const velocity = zeros();
   return (p, g) => {
     const local = 0.02 * length(p) / (length(g) + 0.1 * length(p));
     p.forEach((x, i) => {
-      velocity[i] = 0.7 * velocity[i] + LR * local * (g[i] + 0.1 * x);
+      velocity[i] = momentum * velocity[i] + LR * local * (g[i] + 0.1 * x);
     });
     velocity.forEach((v, i) => p[i] -= v);
   };
@@ -197,11 +197,13 @@ const table: readonly (readonly [string, Optimizer, Loop])[] = [
     lamb({ ...betas, epsilon: 1e-3, weightDecay: 0.1 }),
     lambLoop(),
   ],
-  [
-    "lars()",
-    lars({ momentum: 0.7, trustCoefficient: 0.02, weightDecay: 0.1 }),
-    larsLoop(),
-  ],
+  ...[0.7, 1].map((momentum) =>
+    [
+      `lars() with momentum ${momentum}`,
+      lars({ momentum, trustCoefficient: 0.02, weightDecay: 0.1 }),
+      larsLoop(momentum),
+    ] as const
+  ),
   [
     "adabelief()",
     adabelief({ ...betas, epsilon: 1e-4, weightDecay: 0.1 }),

@@ -9,6 +9,7 @@ import {
   compareTensors,
   type Device,
   exampleDescription,
+  parseCase,
   readTrace,
   recordTrace,
   replay,
@@ -403,4 +404,40 @@ Deno.test("verifyTrace() names a target that is not finite", async () => {
     RangeError,
     `${key} must be finite, got Infinity at [0, 0]`,
   );
+});
+
+Deno.test("replay() takes a momentum of 1, as PyTorch does", async () => {
+  const json = {
+    format: "adafisher-trace/1",
+    about: "(w - 3)^2 from w = 1.",
+    recordedBy: "a hand",
+    model: {
+      layers: [{ type: "linear", name: "fc", in: 1, out: 1, bias: false }],
+    },
+    loss: "mse",
+    optimizer: {
+      name: "sgd",
+      lr: 0.25,
+      momentum: 1,
+      dampening: 0,
+      nesterov: false,
+      weightDecay: 0,
+    },
+    steps: 3,
+    record: [1, 2, 3],
+    tolerance: { float64: 0, float32: 0 },
+  };
+  const run = parseCase(JSON.stringify(json), "case.json");
+  const one = (number: number) => value([number], [1, 1]);
+  const batches = [1, 2, 3].flatMap((k): [string, Value][] => [
+    [`batch/${k}/x`, one(1)],
+    [`batch/${k}/y`, one(3)],
+  ]);
+  const tensors = new Map([["init/fc.weight", one(1)], ...batches]);
+  const found = await replay(run, tensors, referenceDevice);
+  // g = -4, -2, 1, whose sums are v = -4, -6, -5.
+  const path = [1, 2, 3].map((k) =>
+    found.get(`step/${k}/param/fc.weight`)!.data[0]
+  );
+  assertEquals(path, [2, 3.5, 4.75]);
 });
