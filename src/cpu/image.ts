@@ -210,8 +210,8 @@ function copyRow(
 }
 
 /**
- * Copies four times four cells of a row at once, and last four times two, where
- * positions are four cells apart and see all of them.
+ * Copies the cells of four positions at once, and last of two, where positions are a
+ * multiple of four cells apart and see all of them.
  *
  * @returns How many cells are copied.
  */
@@ -221,32 +221,41 @@ function copyFours(
   from: Local<"i32">,
   to: Local<"i32">,
 ): number {
-  const seen = remainders.length === LANES && least <= 0;
-  if (step !== LANES || !seen) return 0;
-  const cells = Math.min(extent, pitch * LANES + least);
-  const square = LANES ** 2;
-  const rounds = Math.floor(cells / square);
+  const seen = remainders.length === step && least <= 0;
+  if (step % LANES > 0 || !seen) return 0;
+  const cells = Math.min(extent, pitch * step + least);
+  const round = LANES * step;
+  const rounds = Math.floor(cells / round);
   const placeOf = (cell: number) =>
-    (cell - least) % LANES * pitch + Math.floor((cell - least) / LANES);
+    (cell - least) % step * pitch + Math.floor((cell - least) / step);
   const load = (source: Local<"i32">, cell: number) =>
     f.let(v128.load(source, cell * FLOAT));
-  repeatVectors(f, rounds, [from, to], [square, LANES], ([source, at], r) => {
-    const rows = [0, 1, 2, 3].map((i) => load(source, r * square + i * LANES));
-    transpose(f, rows).forEach((vector, i) =>
-      f.store(at, vector, placeOf(r * square + i) * FLOAT)
-    );
-  });
-  const done = rounds * square;
-  if (cells - done < 2 * LANES) return done;
-  const [left, right] = [load(from, done), load(from, done + LANES)];
-  [[0, 4, 1, 5], [2, 6, 3, 7]].forEach((lanes, pair) => {
-    const vector = f.let(i32x4.shuffle(left, right, lanes));
-    for (const half of [0, 1]) {
-      const place = placeOf(done + pair * 2 + half);
-      f.storeHalf(to, vector, half, place * FLOAT);
+  const parts = Array.from({ length: step / LANES }, (_, i) => i * LANES);
+  repeatVectors(f, rounds, [from, to], [round, LANES], ([source, at], r) => {
+    for (const part of parts) {
+      const rows = [0, 1, 2, 3].map((position) =>
+        load(source, r * round + position * step + part)
+      );
+      transpose(f, rows).forEach((vector, i) =>
+        f.store(at, vector, placeOf(r * round + part + i) * FLOAT)
+      );
     }
   });
-  return done + 2 * LANES;
+  const done = rounds * round;
+  if (cells - done < 2 * step) return done;
+  for (const part of parts) {
+    const [left, right] = [done + part, done + step + part].map((cell) =>
+      load(from, cell)
+    );
+    [[0, 4, 1, 5], [2, 6, 3, 7]].forEach((lanes, pair) => {
+      const vector = f.let(i32x4.shuffle(left, right, lanes));
+      for (const half of [0, 1]) {
+        const place = placeOf(done + part + pair * 2 + half);
+        f.storeHalf(to, vector, half, place * FLOAT);
+      }
+    });
+  }
+  return done + 2 * step;
 }
 
 /** Most vectors that are copied without a loop. */

@@ -38,10 +38,8 @@ import {
   sumsOf,
   withRows,
 } from "./tile.ts";
-import {
-  isGradientForWinograd,
-  winogradGradientKernels,
-} from "./winograd_gradient.ts";
+import { winogradGradientKernels } from "./winograd_gradient.ts";
+import { isGradientForWinograd } from "./winograd_gradient_plan.ts";
 
 /** Whether kernels compute several such gradients together, and save work. */
 export function shareGradients(

@@ -51,17 +51,30 @@ export const MOST_WEIGHTS = 256 * 1024;
 /** Least positions of a channel for which transforming the weights pays. */
 export const LEAST_POSITIONS = 128;
 
-/** The transforms for squares of a size; those of vectors hold constants of theirs. */
+/**
+ * The transforms of a form of square; those of vectors hold constants of theirs.
+ * All numbers are along each of the two axes.
+ */
 export interface Winograd {
-  /** Rows and columns of positions in a square, and of the cells that they see. */
-  readonly size: 2 | 4;
-  readonly edge: 4 | 6;
+  /** Positions of a square. */
+  readonly size: number;
+  /** Cells of the image that a square sees, and cells between neighbouring squares. */
+  readonly seen: number;
+  readonly step: number;
+  /** Places of a transformed square. */
+  readonly edge: number;
+  /** Places of transformed weights: the places past them have the last one's too. */
+  readonly kinds: number;
   /** G g G^T for a vector of kernels. */
   readonly weights: (f: FunctionBuilder) => Transform;
   /** B^T d B for a vector of squares of cells. */
   readonly cells: (f: FunctionBuilder) => Transform;
   /** A^T m A for a vector of squares of products. */
   readonly positions: (f: FunctionBuilder) => Transform;
+}
+
+/** A form that serves the gradient at the kernel too. */
+export interface GradientWinograd extends Winograd {
   /** A dY A^T for a vector of squares of slopes. */
   readonly slopes: (f: FunctionBuilder) => Transform;
   /** G^T u G for a vector of sums: the gradient at the kernel. */
@@ -71,7 +84,11 @@ export interface Winograd {
 /** Places of a transformed square. */
 export const placesIn = ({ edge }: Winograd): number => edge ** 2;
 
-type Transform = (load: Load, store: Store) => void;
+/** Places of transformed weights. */
+export const kindsIn = ({ kinds }: Winograd): number => kinds ** 2;
+
+/** Takes the numbers of vectors of squares from one side to the other. */
+export type Transform = (load: Load, store: Store) => void;
 
 /** Gives the number at a row and a column. */
 type Load = (i: number, j: number) => Expression<"v128">;
@@ -103,7 +120,7 @@ function storeAll(
 }
 
 /** Transforms of vectors, for a function that applies a matrix to a column. */
-const both = (
+export const both = (
   size: number,
   prepare: (f: FunctionBuilder) => Apply,
 ): (f: FunctionBuilder) => Transform =>
@@ -115,9 +132,12 @@ const both = (
 type Apply = (column: readonly Local<"v128">[]) => Local<"v128">[];
 
 /** F(2 x 2, 3 x 3). */
-const WINOGRAD_2: Winograd = {
+export const SQUARES_OF_2: GradientWinograd = {
   size: 2,
+  seen: 4,
+  step: 2,
   edge: 4,
+  kinds: 4,
   weights: both(3, (f) => {
     const half = f.let(f32x4.splat(0.5));
     return ([a, b, c]) => {
@@ -175,9 +195,12 @@ const WINOGRAD_2: Winograd = {
 const { SQRT2 } = Math;
 
 /** F(4 x 4, 3 x 3). */
-const WINOGRAD_4: Winograd = {
+export const SQUARES_OF_4: GradientWinograd = {
   size: 4,
+  seen: 6,
+  step: 4,
   edge: 6,
+  kinds: 6,
   weights: both(3, (f) => {
     const [third, sixth, root] = constants(f, 1 / 3, 1 / 6, SQRT2 / 6);
     return ([a, b, c]) => {
@@ -285,12 +308,8 @@ const WINOGRAD_4: Winograd = {
   }),
 };
 
-/** The transforms for squares of a plan's size. */
-export const winogradOf = ({ size }: Pick<Winograd, "size">): Winograd =>
-  size === 4 ? WINOGRAD_4 : WINOGRAD_2;
-
 /** Vectors of a constant each. */
-const constants = (
+export const constants = (
   f: FunctionBuilder,
   ...numbers: readonly number[]
 ): Local<"v128">[] => numbers.map((number) => f.let(f32x4.splat(number)));

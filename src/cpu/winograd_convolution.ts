@@ -1,6 +1,6 @@
 /**
- * Convolutions with kernels of 3 x 3 and stride 1, and their gradients with respect
- * to the input, by Winograd (`winograd.ts`).
+ * Convolutions with kernels of 3 x 3 and stride 1 or 2, and their gradients with
+ * respect to the input, by Winograd (`winograd.ts`, `winograd_strided.ts`).
  *
  * A first kernel transforms the weights. Then a unit of work copies its band of
  * rows (`image.ts`), and takes eight squares at a time through transform, products
@@ -8,8 +8,8 @@
  * (`products.ts`) transform each image once; the terms of a sum are added up as
  * products, as if the channels of their images were one after another. Lanes are four squares, side by side or in
  * two rows: columns of the copy that are a square apart lie side by side, so nothing
- * is shuffled. Squares have 4 x 4 positions where these cut the result evenly, else
- * 2 x 2.
+ * is shuffled. With stride 1, squares have 4 x 4 positions where these cut the result
+ * evenly, else 2 x 2.
  *
  * @module
  */
@@ -40,8 +40,16 @@ import {
   sumsOf,
   withRows,
 } from "./tile.ts";
-import { placesIn, type Winograd, winogradOf } from "./winograd.ts";
-import { leastOf, type Plan, planOf, ROW, VECTORS } from "./winograd_plan.ts";
+import { kindsIn, placesIn, type Transform } from "./winograd.ts";
+import {
+  kernelOf,
+  leastOf,
+  type Plan,
+  planOf,
+  ROW,
+  VECTORS,
+  winogradOf,
+} from "./winograd_plan.ts";
 
 /** The kernels of convolutions, or of gradients with respect to the input. */
 export function winogradKernels(
@@ -68,7 +76,7 @@ export function winogradKernels(
         spec: {
           shape: [
             groups,
-            placesIn(winogradOf(plan)),
+            kindsIn(winogradOf(plan)),
             weightsStride(plan) / FLOAT,
           ],
           dtype: "float",
@@ -91,7 +99,7 @@ export function winogradKernels(
   ];
 }
 
-/** Bytes from a place's products to the next's, and from its weights. */
+/** Bytes from a place's products to the next's, and from a kind's weights. */
 const productsStride = ({ rows, tiles }: Plan): number =>
   tiles * rows.high * ROW + 64;
 const weightsStride = ({ from, to }: Plan): number => from * to * FLOAT + 64;
@@ -106,19 +114,20 @@ const transformedSize = (plan: Plan): number =>
 
 /**
  * Units: tiles of channels, of all groups. The result is in the order in which it is
- * read: [place, tile, channel of the image, channel of the tile]. Lanes are channels
+ * read: [kind of place, tile, channel of the image, channel of the tile]. Lanes are channels
  * of the tile; it has at least four, and the last vector ends where it does.
  */
 function emitWeights(f: FunctionBuilder, plan: Plan): void {
-  const { from, rows, phases } = plan;
+  const { from, rows } = plan;
   const winograd = winogradOf(plan);
   const [input, output, , first, last] = [0, 1, 2, 3, 4].map((i) =>
     f.parameter(i)
   );
   const transform = winograd.weights(f);
-  const least = leastOf(phases[0].cells);
+  const kernel = kernelOf(plan);
+  const least = leastOf(kernel);
   const offsetOf = (row: number, column: number): number =>
-    phases[0].cells.find((cell) =>
+    kernel.find((cell) =>
       cell.row === least[0] + row && cell.column === least[1] + column
     )!.weight * FLOAT;
   const unit = f.local("i32");
@@ -139,7 +148,7 @@ function emitWeights(f: FunctionBuilder, plan: Plan): void {
     const target = f.let(i32.add(
       output,
       i32.add(
-        i32.mul(group, placesIn(winograd) * weightsStride(plan)),
+        i32.mul(group, kindsIn(winograd) * weightsStride(plan)),
         i32.mul(row, from * FLOAT),
       ),
     ));
@@ -160,7 +169,7 @@ function emitWeights(f: FunctionBuilder, plan: Plan): void {
               f.store(
                 target,
                 number,
-                (i * winograd.edge + j) * weightsStride(plan) + row * FLOAT,
+                (i * winograd.kinds + j) * weightsStride(plan) + row * FLOAT,
               ),
           );
         }
@@ -181,8 +190,8 @@ function emitConvolution(
   { firsts, seconds, sums }: Products,
 ): void {
   const { batch, groups, from, to, image, result, across, band, bands } = plan;
-  const { rows, tiles, size, high, wide, samples, blocks } = plan;
-  const places = placesIn(winogradOf(plan));
+  const { rows, tiles, high, wide, samples, blocks } = plan;
+  const { size } = winogradOf(plan);
   const images = firsts.length, outputs = images + seconds.length;
   const [products, first, last] = [0, 1, 2].map((i) =>
     f.parameter(outputs + sums.length + i)
@@ -212,7 +221,7 @@ function emitConvolution(
       i32.mul(i32.sub(firstRow(f, rows, lastTile), row), ROW),
     ));
     const toWeights = f.let(i32.add(
-      i32.mul(group, places * weightsStride(plan)),
+      i32.mul(group, kindsIn(winogradOf(plan)) * weightsStride(plan)),
       i32.mul(row, from * FLOAT),
     ));
     const weights = seconds.map((_, w) =>
@@ -311,12 +320,13 @@ function emitConvolution(
 /** B^T d B for two vectors of squares, for each channel. */
 function transformSquares(
   f: FunctionBuilder,
-  { from, axes, plane, stride, size, wide }: Plan,
-  transform: ReturnType<Winograd["cells"]>,
+  plan: Plan,
+  transform: Transform,
   seen: readonly Local<"i32">[],
   transformed: Local<"i32">,
 ): void {
-  const { edge } = winogradOf({ size });
+  const { from, axes, plane, stride, wide } = plan;
+  const { edge } = winogradOf(plan);
   const pointers = seen.map((pointer) => f.let(pointer));
   const to = f.let(transformed);
   const channel = f.local("i32");
@@ -359,9 +369,10 @@ function multiplyPlaces(
   products: Local<"i32">,
 ): void {
   const { from, rows, stride } = plan;
-  const [place, tile] = [f.local("i32"), f.local("i32")];
+  const { edge, kinds } = winogradOf(plan);
+  const [line, column, tile] = [0, 1, 2].map(() => f.local("i32"));
   const target = f.let(products);
-  f.loop(place, 0, placesIn(winogradOf(plan)), 1, () => {
+  const onPlace = () => {
     const to = f.let(target);
     // Behind the weights of a tile are the next one's.
     const ofTile = terms.map(({ a, b }) => ({ a: f.let(a), b }));
@@ -391,11 +402,21 @@ function multiplyPlaces(
         f.increase(to, height * ROW);
       });
     });
-    for (const { a, b } of terms) {
-      f.increase(a, weightsStride(plan));
-      f.increase(b, stride);
-    }
+    for (const { b } of terms) f.increase(b, stride);
     f.increase(target, productsStride(plan));
+  };
+  const weights = (kinds: number) =>
+    terms.forEach(({ a }) => f.increase(a, kinds * weightsStride(plan)));
+  f.loop(line, 0, edge, 1, () => {
+    f.loop(column, 0, edge, 1, () => {
+      onPlace();
+      f.if(i32.lt_u(column, kinds - 1), () => weights(1));
+    });
+    f.if(
+      i32.lt_u(line, kinds - 1),
+      () => weights(1),
+      () => weights(1 - kinds),
+    );
   });
 }
 
@@ -403,13 +424,13 @@ function multiplyPlaces(
 function storeSquares(
   f: FunctionBuilder,
   plan: Plan,
-  positions: ReturnType<Winograd["positions"]>,
+  positions: Transform,
   from: Local<"i32">,
   vector: number,
   square: Square,
 ): void {
-  const { size, result } = plan;
-  const { edge } = winogradOf(plan);
+  const { result, form } = plan;
+  const { edge, size } = winogradOf(plan);
   const rows = Array.from({ length: size }, (): Local<"v128">[] => []);
   positions(
     (i, j) =>
@@ -419,8 +440,8 @@ function storeSquares(
       ),
     (i, _, number) => rows[i].push(f.let(number)),
   );
-  if (size === 4) storeWhole(f, plan, rows, square);
-  else storePart(f, plan, rows, square);
+  if (form === "2 x 2") storePart(f, plan, rows, square);
+  else storeWhole(f, plan, rows, square);
   f.increase(square.target, sizeOf(result) * FLOAT);
 }
 
@@ -431,20 +452,24 @@ interface Square {
   readonly lastColumn: Local<"i32">;
 }
 
-/** Stores squares of 4 x 4 positions, which are whole. */
+/** Stores squares that are whole, four positions of a row after four. */
 function storeWhole(
   f: FunctionBuilder,
   { result, wide }: Plan,
   rows: readonly (readonly Local<"v128">[])[],
   { target }: Square,
 ): void {
-  rows.forEach((row, i) =>
-    transpose(f, row).forEach((vector, square) => {
-      const line = Math.floor(square / wide) * 4 + i;
-      const place = line * result[1] + square % wide * 4;
-      f.store(target, vector, place * FLOAT);
-    })
-  );
+  const size = rows.length;
+  rows.forEach((row, i) => {
+    for (let column = 0; column < size; column += LANES) {
+      const four = row.slice(column, column + LANES);
+      transpose(f, four).forEach((vector, square) => {
+        const line = Math.floor(square / wide) * size + i;
+        const place = line * result[1] + square % wide * size + column;
+        f.store(target, vector, place * FLOAT);
+      });
+    }
+  });
 }
 
 /** Stores squares of 2 x 2 positions, as far as they are in the result. */

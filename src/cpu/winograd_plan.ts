@@ -6,14 +6,16 @@
 
 import { sizeOf } from "../tensor/value.ts";
 import { type Axis, axisOf, placesOf } from "./image.ts";
-import type { Sliding } from "./sliding.ts";
+import type { Cell, Sliding } from "./sliding.ts";
 import { cutRows, FLOAT, LANES, type Rows } from "./tile.ts";
 import {
   LEAST_POSITIONS,
   MOST_WEIGHTS,
+  SQUARES_OF_2,
+  SQUARES_OF_4,
   type Winograd,
-  winogradOf,
 } from "./winograd.ts";
+import { isStridedWorthwhile, SPREAD, STRIDED } from "./winograd_strided.ts";
 
 /** Vectors of squares that are taken through at a time. */
 export const VECTORS = 2;
@@ -27,11 +29,23 @@ const BAND = 64 * 1024;
 /** Units of work that keep many threads busy. */
 const ENOUGH_UNITS = 32;
 
+/** The forms of squares. */
+const FORMS = {
+  "2 x 2": SQUARES_OF_2,
+  "4 x 4": SQUARES_OF_4,
+  strided: STRIDED,
+  spread: SPREAD,
+} as const;
+
+/** The transforms of a form of square. */
+export const winogradOf = ({ form }: Pick<Plan, "form">): Winograd =>
+  FORMS[form];
+
 /** A convolution, and how it is cut. */
 export interface Plan extends Sliding {
   readonly rows: Rows;
-  /** Positions of a square along each axis. */
-  readonly size: Winograd["size"];
+  /** The form of the squares. */
+  readonly form: keyof typeof FORMS;
   /** Rows and columns of squares in a vector: 1 x 4, or 2 x 2. */
   readonly high: number;
   readonly wide: number;
@@ -55,30 +69,38 @@ export interface Plan extends Sliding {
 }
 
 /** Whether a convolution can be done so, and is faster for it. */
-export function isForWinograd({
-  batch,
-  from,
-  to,
-  step,
-  spread,
-  phases,
-  result,
-}: Sliding): boolean {
-  const [{ cells }] = phases;
-  const [rows, columns] = leastOf(cells);
-  const square = cells.length === 9 &&
-    cells.every(({ row, column }) => row < rows + 3 && column < columns + 3);
-  const plain = [...step, ...spread].every((n) => n === 1);
-  // Few channels do not pay for the transforms, nor do few positions in a vector.
-  const used = result[1] / (Math.ceil(result[1] / 8) * 8);
-  return square && plain && from >= 8 && to >= 8 && used > 0.7 &&
-    batch * sizeOf(result) >= LEAST_POSITIONS;
+export function isForWinograd(sliding: Sliding): boolean {
+  const { batch, from, to, result } = sliding;
+  const kernel = kernelOf(sliding);
+  const [rows, columns] = leastOf(kernel);
+  const square = kernel.length === 9 &&
+    kernel.every(({ row, column }) => row < rows + 3 && column < columns + 3);
+  const squares = squaresFor(sliding);
+  if (!square || squares === undefined) return false;
+  const { size, step } = FORMS[squares.form];
+  const positions = batch * sizeOf(result);
+  // Few channels do not pay for the transforms.
+  return size === step
+    ? from >= 8 && to >= 8 && positions >= LEAST_POSITIONS
+    : isStridedWorthwhile(positions / size ** 2, from, to);
+}
+
+/**
+ * The cells of the kernel of all phases: where they lie before or behind a position,
+ * in cells of the image, or in positions where these are spread over it.
+ */
+export function kernelOf({ spread, phases }: Sliding): Cell[] {
+  return phases.flatMap((phase) =>
+    phase.cells.map(({ row, column, weight }) => ({
+      row: row * spread[0] - phase.row,
+      column: column * spread[1] - phase.column,
+      weight,
+    }))
+  );
 }
 
 /** The least offsets of cells. */
-export function leastOf(
-  cells: Sliding["phases"][0]["cells"],
-): [number, number] {
+export function leastOf(cells: readonly Cell[]): [number, number] {
   return [
     Math.min(...cells.map(({ row }) => row)),
     Math.min(...cells.map(({ column }) => column)),
@@ -87,29 +109,53 @@ export function leastOf(
 
 /** The largest squares that cut a result evenly, and how a vector has four of them. */
 function squaresFor(
-  [height, width]: Sliding["result"],
-): Pick<Plan, "size" | "high" | "wide"> {
-  if (height % 4 === 0 && width % 16 === 0) {
-    return { size: 4, high: 1, wide: 4 };
+  sliding: Sliding,
+): Pick<Plan, "form" | "high" | "wide"> | undefined {
+  const { step, spread, result: [height, width] } = sliding;
+  const [steps, spreads] = [step, spread].map((axes) => axes.join());
+  const whole = (size: number) => {
+    if (height % size > 0) return undefined;
+    if (width % (4 * size) === 0) return { high: 1, wide: 4 };
+    const both = height % (2 * size) + width % (2 * size) === 0;
+    return both ? { high: 2, wide: 2 } : undefined;
+  };
+  const formed = (form: Plan["form"]) => {
+    const cut = whole(FORMS[form].size);
+    return cut && { form, ...cut };
+  };
+  if (steps === "2,2" && spreads === "1,1") return formed("strided");
+  if (steps === "1,1" && spreads === "2,2") {
+    // Positions of odd numbers see two cells.
+    const odd = leastOf(kernelOf(sliding)).every((least) => least === -1);
+    return odd ? formed("spread") : undefined;
   }
-  if (height % 8 === 0 && width % 8 === 0) return { size: 4, high: 2, wide: 2 };
-  return { size: 2, high: 1, wide: 4 };
+  if (steps !== "1,1" || spreads !== "1,1") return undefined;
+  // Few positions in a vector do not pay for the transforms.
+  const used = width / (Math.ceil(width / 8) * 8);
+  return formed("4 x 4") ??
+    (used > 0.7 ? { form: "2 x 2", high: 1, wide: 4 } : undefined);
 }
 
 /** Cuts a convolution, or several of so many images together. */
 export function planOf(sliding: Sliding, images: number): Plan {
   const { batch, groups, from, to, image, result, phases } = sliding;
-  const least = leastOf(phases[0].cells);
-  const { size, high, wide } = squaresFor(result);
-  const { edge } = winogradOf({ size });
+  const squares = squaresFor(sliding);
+  if (squares === undefined) {
+    throw new Error(
+      `Cannot cut a result of ${result} into squares: its size fits no form`,
+    );
+  }
+  const { form, high, wide } = squares;
+  const { size, seen, step, kinds } = FORMS[form];
+  const least = leastOf(phases.flatMap(({ cells }) => cells));
   const lines = Math.ceil(result[0] / (size * high));
   const across = Math.ceil(result[1] / (size * wide));
-  const seen = (start: number) =>
-    Array.from({ length: edge }, (_, i) => start + i);
+  const offsets = (start: number) =>
+    Array.from({ length: seen }, (_, i) => start + i);
   const axesOf = (band: number) =>
     [
-      axisOf(image[0], size, band * high, seen(least[0])),
-      axisOf(image[1], size, across * wide, seen(least[1])),
+      axisOf(image[0], step, band * high, offsets(least[0])),
+      axisOf(image[1], step, across * wide, offsets(least[1])),
     ] as const;
   const planeOf = ([rows, columns]: readonly [Axis, Axis]) =>
     placesOf(rows) * placesOf(columns);
@@ -124,7 +170,7 @@ export function planOf(sliding: Sliding, images: number): Plan {
   const samples = Math.min(batch, Math.ceil(VECTORS / (lines * across)));
   const blocks = Math.ceil(batch / samples);
   const rows = cutRows(to, "sideBySide");
-  const most = Math.floor(MOST_WEIGHTS / (edge ** 2 * from * rows.high));
+  const most = Math.floor(MOST_WEIGHTS / (kinds ** 2 * from * rows.high));
   // Each range of channels transforms all images anew: of several, fewer are worth it.
   const enough = ENOUGH_UNITS / images;
   const outs = Math.max(
@@ -136,7 +182,7 @@ export function planOf(sliding: Sliding, images: number): Plan {
   return {
     ...sliding,
     rows,
-    size,
+    form,
     high,
     wide,
     lines,

@@ -40,6 +40,9 @@ const CASES: readonly Case[] = [
   [[3, 24, 8, 8], [24, 12, 3, 3], geometry(1, 1, 1, 2)],
   // Many channels: ranges of them are units apart.
   [[2, 144, 8, 8], [132, 144, 3, 3], geometry(1, 1)],
+  // Squares with stride 2, in a row and in two.
+  [[16, 32, 32, 32], [32, 32, 3, 3], geometry(2, 1)],
+  [[33, 64, 16, 16], [128, 32, 3, 3], geometry(2, 1, 1, 2)],
   // Strides, one cell, few channels, groups, sums that wait, images in place.
   [[2, 16, 16, 16], [20, 16, 3, 3], geometry(2, 1)],
   [[2, 9, 6, 6], [7, 9, 1, 1], geometry(2, 0)],
