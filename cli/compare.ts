@@ -27,7 +27,14 @@ import { type Data, loadData } from "./data.ts";
 import { openDevice } from "./device.ts";
 import { interruptible, outside } from "./failure.ts";
 import { readJson, writeJson, writeText } from "./files.ts";
-import { costsOf, type Entry, type Plan, planned, planTable } from "./plan.ts";
+import {
+  costsOf,
+  type Entry,
+  type Plan,
+  planned,
+  planTable,
+  TIMES,
+} from "./plan.ts";
 import { build, isAdaFisher, runOptions, trainingOptions } from "./recipe.ts";
 import {
   keptRun,
@@ -231,8 +238,11 @@ async function main(args: readonly string[]): Promise<number> {
       const reference = entries.find((entry) =>
         isAdaFisher(entry.options.optimizer)
       )!;
-      const plan = await outside(() =>
-        planned(compared, reference, stepsPerEpoch, costs)
+      const plan = await outside(
+        () => planned(compared, reference, stepsPerEpoch, costs),
+        `give fewer --epochs, or take away ${
+          join(folder, TIMES)
+        }, which has what steps cost`,
       );
       plans = plan.plans;
       budgetSeconds = plan.budget;

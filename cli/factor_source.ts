@@ -84,7 +84,7 @@ export async function openFactors(folder: string): Promise<FactorSource> {
         }; deno task train --factors every:50 keeps some`,
       );
     }
-    return await openRun(folder, options as RunOptions);
+    return await openRun(folder, options as unknown as RunOptions);
   }
   return await openFiles(await exists(within) ? within : folder);
 }

@@ -12,15 +12,25 @@ export class Failure extends Error {}
  * Does something with files or what they say; its errors need no stack trace.
  *
  * @param work What is done.
+ * @param advice What to do if it fails.
  * @returns What it gives.
  * @throws {Failure} If it fails.
  */
-export async function outside<T>(work: () => T | Promise<T>): Promise<T> {
+export async function outside<T>(
+  work: () => T | Promise<T>,
+  advice?: string,
+): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    if (!(cause instanceof Error)) throw cause;
-    throw new Failure(cause.message, { cause });
+    if (!(cause instanceof Error) || cause instanceof Failure) throw cause;
+    const { message } = cause;
+    throw new Failure(
+      advice === undefined ? message : `${message}; ${advice}`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -50,12 +60,10 @@ export async function interruptible(
     return await work(interrupt.signal);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    if (interrupt.signal.aborted) {
-      console.error("Stopped");
-      return 130;
-    }
-    console.error(error.message);
-    return 1;
+    const { aborted, reason } = interrupt.signal;
+    // What else fails on the way out is said: it may be that nothing could be saved.
+    console.error(error === reason ? "Stopped" : error.message);
+    return aborted ? 130 : 1;
   } finally {
     for (const name of SIGNALS) Deno.removeSignalListener(name, listener);
   }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { readText } from "../src/io/files.ts";
+import { isObject, kindOf, quoted } from "../src/io/json.ts";
 import { writeFileAtomically } from "../src/io/mod.ts";
 import { outside } from "./failure.ts";
 
@@ -32,30 +34,35 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
 }
 
 /**
- * Reads a JSON file.
+ * Reads a JSON file that is an object.
  *
  * @param path Its path.
  * @returns What it says; undefined where there is none.
- * @throws {Failure} If it cannot be read, or is no JSON.
+ * @throws {Failure} If it cannot be read, or is no JSON object.
  */
-export async function readJson(path: string): Promise<unknown> {
+export async function readJson(
+  path: string,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
   return await outside(async () => {
     let text: string;
     try {
-      text = await Deno.readTextFile(path);
+      text = await readText(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;
     }
+    let json: unknown;
     try {
-      return JSON.parse(text);
+      json = JSON.parse(text);
     } catch (cause) {
       throw new SyntaxError(
-        `Cannot read ${path}: it must be JSON, got ${
-          JSON.stringify(text.slice(0, 40))
-        }`,
+        `Cannot read ${path}: it must be JSON, got ${quoted(text)}`,
         { cause },
       );
     }
+    if (isObject(json)) return json;
+    throw new TypeError(
+      `Cannot read ${path}: it must be a JSON object, got ${kindOf(json)}`,
+    );
   });
 }

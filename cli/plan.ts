@@ -6,16 +6,20 @@
  */
 
 import { join } from "@std/path";
+import { kindOf, quoted } from "../src/io/json.ts";
+import type { Optimizer } from "../src/optim/mod.ts";
+import { Fields } from "../src/oracle/fields.ts";
 import type { Device } from "../src/program/mod.ts";
 import {
   epochsWithin,
   medianCosts,
   secondsOfSteps,
   type StepCost,
+  stepKinds,
   timeSteps,
 } from "../src/study/mod.ts";
 import type { Data } from "./data.ts";
-import { Failure, outside, pause } from "./failure.ts";
+import { outside, pause } from "./failure.ts";
 import { readJson, writeJson } from "./files.ts";
 import { ProgressBar } from "./progress.ts";
 import type { RunOptions, RunParts } from "./recipe.ts";
@@ -31,6 +35,9 @@ export interface Entry {
 /** What a step of each kind costs, by the optimizer's description. */
 export type Costs = Readonly<Record<string, readonly StepCost[]>>;
 
+/** The file that has what steps cost. */
+export const TIMES = "times.json";
+
 /** How often the optimizers are timed in turn. */
 const ROUNDS = 9;
 
@@ -42,12 +49,19 @@ export async function costsOf(
   device: Device,
   signal: AbortSignal,
 ): Promise<Costs> {
-  const path = join(folder, "times.json");
-  const kept = await measuredIn(path);
+  const path = join(folder, TIMES);
+  const kept = await readJson(path) ?? {};
   const nameOf = ({ parts }: Entry): string => parts.optimizer.description;
   const missing = entries.filter((entry) =>
     !Object.hasOwn(kept, nameOf(entry))
   );
+  const known = entries.filter((entry) => !missing.includes(entry));
+  await outside(() => {
+    for (const { parts: { optimizer } } of known) {
+      requireMeasured(optimizer, kept[optimizer.description], path);
+    }
+  }, "without the file steps are timed anew");
+
   const bar = new ProgressBar();
   const show = (done: number, title: string): void =>
     bar.show(() => ({
@@ -70,56 +84,50 @@ export async function costsOf(
           show(done, `Timing ${missing[run].options.optimizer}`),
       },
     )
-  );
-  bar.clear();
+  ).finally(() => bar.clear());
   const measured = {
     ...kept,
     ...Object.fromEntries(missing.map((entry, i) => [nameOf(entry), costs[i]])),
-  };
+  } as Measured;
   if (missing.length > 0) await writeJson(path, measured);
-  return await outside(() =>
-    Object.fromEntries(
-      entries.map((entry) => [
-        nameOf(entry),
-        medianCosts(measured[nameOf(entry)]),
-      ]),
-    )
+  return Object.fromEntries(
+    entries.map((entry) => [
+      nameOf(entry),
+      medianCosts(measured[nameOf(entry)]),
+    ]),
   );
 }
 
 /** Rounds of costs, by the optimizer's description. */
 type Measured = Readonly<Record<string, readonly (readonly StepCost[])[]>>;
 
-/** What a file has; nothing where there is none. */
-async function measuredIn(path: string): Promise<Measured> {
-  const kept = await readJson(path);
-  if (kept === undefined) return {};
-  const wrong = typeof kept === "object" && kept && !Array.isArray(kept)
-    ? Object.entries(kept).find(([, rounds]) => !isMeasured(rounds))?.[0]
-    : "";
-  if (wrong === undefined) return kept as Measured;
-  throw new Failure(
-    `Cannot go on with ${path}: ${
-      wrong === "" ? "it" : `its entry ${JSON.stringify(wrong)}`
-    } must have what steps cost, in seconds above 0; without the file it is measured anew`,
-  );
-}
-
-/** Whether something from a file is rounds of costs, all of the same kinds of steps. */
-function isMeasured(rounds: unknown): boolean {
-  if (!Array.isArray(rounds) || rounds.length === 0) return false;
-  const kindsOf = (round: unknown): string | undefined =>
-    Array.isArray(round) && round.length > 0 && round.every(isCost)
-      ? round.map(({ statistics, prepares }) => [statistics, prepares]).join()
-      : undefined;
-  const [first, ...others] = rounds.map(kindsOf);
-  return first !== undefined && others.every((kinds) => kinds === first);
-}
-
-function isCost(cost: Partial<StepCost> | null): boolean {
-  return typeof cost?.statistics === "boolean" &&
-    typeof cost.prepares === "boolean" &&
-    Number.isFinite(cost.seconds) && cost.seconds! > 0;
+/** Requires that what a file has are rounds of costs of the optimizer's kinds of steps. */
+function requireMeasured(
+  optimizer: Optimizer,
+  rounds: unknown,
+  path: string,
+): void {
+  const subject = `Cannot go on with ${path}`;
+  const entry = quoted(optimizer.description);
+  const kinds = stepKinds(optimizer);
+  if (!Array.isArray(rounds) || rounds.length === 0) {
+    throw new TypeError(
+      `${subject}: ${entry} must be a list of rounds, got ${kindOf(rounds)}`,
+    );
+  }
+  rounds.forEach((round, i) => {
+    const name = `round ${i + 1} of ${entry}`;
+    const fields = new Fields(subject, { [name]: round });
+    const costs = fields.objects(name);
+    if (costs.length !== kinds.length) {
+      fields.refuse(name, `a list of ${kinds.length}, one a kind of step`);
+    }
+    costs.forEach((cost, k) => {
+      cost.exactly("statistics", kinds[k].statistics);
+      cost.exactly("prepares", kinds[k].prepares);
+      cost.number("seconds", { above: 0 });
+    });
+  });
 }
 
 /** How long each optimizer trains. */

@@ -13,22 +13,21 @@ import {
   PreconditionerError,
 } from "../src/optim/mod.ts";
 import type { Device } from "../src/program/mod.ts";
+import { kindOf } from "../src/io/json.ts";
 import type { RunResult, Stop } from "../src/study/mod.ts";
-import { type MetricsRow, NonFiniteError } from "../src/train/mod.ts";
+import { NonFiniteError } from "../src/train/mod.ts";
 import { nearest, UsageError } from "./arguments.ts";
 import type { Data } from "./data.ts";
 import { Failure, outside } from "./failure.ts";
-import { readJson, writeJson } from "./files.ts";
+import { readJson } from "./files.ts";
 import { datedFolder, makeFolder } from "./folder.ts";
 import { decimal } from "./numbers.ts";
 import type { RunOptions, RunParts } from "./recipe.ts";
+import { identityOf, readResult, writeResult } from "./result.ts";
 import { CHECKPOINT, type RunEnd, trainRun, writeOptions } from "./run.ts";
 
 /** Those that the paper compares on images; K-FAC and Shampoo as in ASDL, which it used. */
 export const PAPER = "adafisher,adam,adamw,adahessian,kfac-asdl,shampoo-asdl";
-
-/** The file that a run leaves when it is over. */
-const RESULT = "result.json";
 
 /**
  * The folder of a study, made where it is not there: a new one by its name, or the one
@@ -82,17 +81,12 @@ export async function keptRun(
   { folder: study, data, device, say, epochs, signal }: StudySetting,
 ): Promise<RunResult | undefined> {
   const folder = join(study, name);
-  await outside(() => Deno.mkdir(folder, { recursive: true }));
+  await makeFolder(folder);
   const kept = await readJson(join(folder, "options.json"));
   if (kept === undefined) await writeOptions(folder, options);
   else requireSame(folder, kept, options, ["dataFolder"]);
-  const result = await readJson(join(folder, RESULT));
+  const result = await readResult(folder, options);
   if (result !== undefined) {
-    if (!isResult(result)) {
-      throw new Failure(
-        `Cannot go on with ${folder}: ${RESULT} must have a run's rows`,
-      );
-    }
     say(`${name}: kept, ${ending(result)}`);
     return result;
   }
@@ -116,18 +110,13 @@ export async function keptRun(
     signal,
   });
   if (end.kind === "interrupted") return undefined;
-  const { optimizer, learningRate, batchSize, seed } = options;
   const made: RunResult = {
-    optimizer,
-    learningRate,
-    batchSize,
-    seed,
-    epochs: options.epochs,
+    ...identityOf(options),
     rows: end.log.rows,
     planBytes: end.trainer.planBytes,
     stopped: whyStopped(end),
   };
-  await writeJson(join(folder, RESULT), made);
+  await writeResult(folder, made);
   say(`${name}: ${ending(made)}`);
   return made;
 }
@@ -158,14 +147,6 @@ function ending({ rows, stopped }: RunResult): string {
   } in ${seconds.toFixed(1)} s`;
 }
 
-function isResult(value: unknown): value is RunResult {
-  if (typeof value !== "object" || value === null) return false;
-  const { rows, stopped } = value as Partial<RunResult>;
-  return Array.isArray(rows) &&
-    (stopped === null ? rows.length > 0 : typeof stopped === "object") &&
-    rows.every((row: MetricsRow) => Number.isSafeInteger(row?.epoch));
-}
-
 /**
  * Requires that what was kept in a folder is of the same options.
  *
@@ -177,22 +158,18 @@ function isResult(value: unknown): value is RunResult {
  */
 export function requireSame(
   folder: string,
-  kept: unknown,
+  kept: Readonly<Record<string, unknown>>,
   wanted: Readonly<Record<string, unknown>>,
   ignored: readonly string[] = [],
 ): void {
-  const before = (kept ?? {}) as Readonly<Record<string, unknown>>;
   const differs = Object.keys(wanted).find((name) =>
-    !ignored.includes(name) &&
-    JSON.stringify(before[name]) !== JSON.stringify(wanted[name])
+    !ignored.includes(name) && kept[name] !== wanted[name]
   );
   if (differs === undefined) return;
   throw new Failure(
     `Cannot go on with ${folder}: ${differs} must be as before, ${
-      JSON.stringify(before[differs])
-    }, got ${
-      JSON.stringify(wanted[differs])
-    }; another --out begins another study`,
+      kindOf(kept[differs])
+    }, got ${kindOf(wanted[differs])}; another --out begins another study`,
   );
 }
 

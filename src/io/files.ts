@@ -82,17 +82,46 @@ export async function readNpz(
   return await decodeNpz(await readBytes(path), path);
 }
 
-/** Reads a whole file; an absent one is named. */
+/**
+ * Reads a whole file as text.
+ *
+ * @param path Path of the file.
+ * @returns The text.
+ * @throws {Deno.errors.NotFound} If there is no such file.
+ * @throws {Error} If it cannot be read, with its path and the reason.
+ */
+export async function readText(path: string): Promise<string> {
+  return new TextDecoder().decode(await readBytes(path));
+}
+
+/** Reads a whole file; one that is absent or cannot be read is named. */
 async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return await Deno.readFile(path);
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    if (!(cause instanceof Deno.errors.NotFound)) {
+      throw new Error(`Cannot read ${path}: ${reasonOf(cause)}`, { cause });
+    }
     throw new Deno.errors.NotFound(
       `Cannot read ${path}: the file must exist, got none`,
       { cause },
     );
   }
+}
+
+/**
+ * Why the system or Deno refused something, in a few words that leave out the path:
+ * whoever asked knows it, and it may be that of a temporary file.
+ *
+ * @param error What was thrown.
+ * @returns The reason.
+ */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.NotCapable) {
+    return "Deno has no permission for it";
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return /^.*\(os error \d+\)/.exec(message)?.[0] ?? message;
 }
 
 /**
@@ -116,8 +145,8 @@ async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
  * @param path Path of the file; its folder must exist.
  * @param bytes The whole content.
  * @throws {Deno.errors.NotFound} If there is no such folder.
- * @throws {Error} If the disk is full or the path cannot be replaced; the old
- *   file is intact and no temporary file is left.
+ * @throws {Error} If the disk is full or the path cannot be replaced, with the path
+ *   and the reason; the old file is intact and no temporary file is left.
  */
 export async function writeFileAtomically(
   path: string,
@@ -135,7 +164,7 @@ export async function writeFileAtomically(
     await Deno.rename(temporary, path);
   } catch (error) {
     await Deno.remove(temporary).catch(() => undefined);
-    throw error;
+    throw cannotWrite(path, error);
   }
   await syncFolder(dirname(path));
 }
@@ -148,12 +177,18 @@ async function createFile(
   try {
     return await Deno.open(temporary, { write: true, createNew: true });
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    if (!(cause instanceof Deno.errors.NotFound)) {
+      throw cannotWrite(path, cause);
+    }
     throw new Deno.errors.NotFound(
       `Cannot write ${path}: the folder ${dirname(path)} must exist, got none`,
       { cause },
     );
   }
+}
+
+function cannotWrite(path: string, cause: unknown): Error {
+  return new Error(`Cannot write ${path}: ${reasonOf(cause)}`, { cause });
 }
 
 /** Writes all bytes; one call of the system may take only some of them. */

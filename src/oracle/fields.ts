@@ -1,6 +1,6 @@
 /**
  * Reading JSON field by field: every mistake is named by its file, its path in
- * the JSON, the rule and the value. Internal to this folder.
+ * the JSON, the rule and the value. Internal: for this folder and the commands.
  *
  * @module
  */
@@ -108,6 +108,11 @@ export class Fields {
       this.refuse(key, "true or false", TypeError);
     }
     return flag;
+  }
+
+  /** Requires a value and no other. */
+  exactly(key: string, value: string | number | boolean): void {
+    if (this.#get(key) !== value) this.refuse(key, kindOf(value));
   }
 
   /** A number that a rule allows. */

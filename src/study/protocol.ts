@@ -24,6 +24,9 @@ export interface StepCost extends StepKind {
   readonly seconds: number;
 }
 
+/** More epochs are not planned: steps that cost next to nothing would never end. */
+const MOST_EPOCHS = 100_000;
+
 /** Kinds are looked for among so many steps at the most; usual intervals repeat sooner. */
 const LONGEST = 100_000;
 
@@ -182,8 +185,8 @@ export function secondsOfSteps(
  * whole one.
  * @param budget Seconds; at least 0.
  * @returns The epochs.
- * @throws {RangeError} If the cost of a kind is not given or is not above 0, or the
- * budget is not finite.
+ * @throws {RangeError} If the cost of a kind is not given or is not above 0, the
+ * budget is not finite, or more than 100,000 epochs fit.
  */
 export function epochsWithin(
   optimizer: Optimizer,
@@ -208,6 +211,11 @@ export function epochsWithin(
     const end = (epochs + 1) * stepsPerEpoch;
     while (step < end) seconds += cost(++step);
     if (seconds > budget) return Math.max(1, epochs);
-    epochs++;
+    if (++epochs <= MOST_EPOCHS) continue;
+    throw new RangeError(
+      `Cannot plan ${optimizer.name}: at most ${MOST_EPOCHS} epochs may fit into ${budget} s, got more, at ${
+        (seconds / step).toPrecision(3)
+      } s a step`,
+    );
   }
 }

@@ -6,6 +6,8 @@
  */
 
 import { join } from "node:path";
+import { readText } from "../io/files.ts";
+import { isObject, kindOf, quoted } from "../io/json.ts";
 import { writeFileAtomically } from "../io/mod.ts";
 
 /** One epoch of a run. */
@@ -81,6 +83,7 @@ export class MetricsLog {
    * @returns The log.
    * @throws {RangeError} If the folder lacks a row of a finished epoch.
    * @throws {SyntaxError} If a line of `metrics.jsonl` is no JSON.
+   * @throws {TypeError} If a line is no row.
    */
   static async open(
     folder: string,
@@ -114,20 +117,46 @@ async function write(path: string, text: string): Promise<void> {
   await writeFileAtomically(path, new TextEncoder().encode(text));
 }
 
+/**
+ * A row as JSON has it: a number that was not finite is null there, and NaN again here.
+ *
+ * @param json What was read.
+ * @param subject What it is called in messages.
+ * @returns The row.
+ * @throws {TypeError} If it is no object, or lacks a number.
+ */
+export function metricsRow(json: unknown, subject: string): MetricsRow {
+  if (!isObject(json)) {
+    throw new TypeError(`${subject} must be an object, got ${kindOf(json)}`);
+  }
+  const numbers = metricsColumns.map((name) => {
+    const value = json[name];
+    if (typeof value === "number") return [name, value];
+    // Which epoch a row is of is always known.
+    if (value === null && name !== "epoch") return [name, NaN];
+    throw new TypeError(
+      `${subject} must have a number ${name}, got ${kindOf(value)}`,
+    );
+  });
+  return Object.fromEntries(numbers);
+}
+
 /** The rows of the first epochs. */
 async function readRows(folder: string, epochs: number): Promise<MetricsRow[]> {
   const path = join(folder, "metrics.jsonl");
-  const text = await Deno.readTextFile(path);
+  const text = await readText(path);
   const rows = text.split("\n").filter((line) => line !== "")
-    .map((line, i): MetricsRow => {
+    .map((line, i) => {
+      const subject = `Cannot read ${path}: line ${i + 1}`;
+      let json: unknown;
       try {
-        return JSON.parse(line);
+        json = JSON.parse(line);
       } catch (cause) {
-        throw new SyntaxError(
-          `Cannot read ${path}: line ${i + 1} must be JSON, got ${line}`,
-          { cause },
-        );
+        throw new SyntaxError(`${subject} must be JSON, got ${quoted(line)}`, {
+          cause,
+        });
       }
+      return metricsRow(json, subject);
     })
     .filter(({ epoch }) => epoch <= epochs);
   if (rows.length !== epochs || rows.some(({ epoch }, i) => epoch !== i + 1)) {

@@ -5,6 +5,8 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { parse } from "@std/csv";
+import { adafisher, adam } from "../../src/optim/mod.ts";
+import { mlp } from "../../src/models/mod.ts";
 import { inFolder, namesIn } from "../data/temporary.ts";
 import { commandOf, runCli } from "./commands.ts";
 
@@ -12,6 +14,19 @@ const run = (...args: string[]) => runCli("compare.ts", ...args);
 
 /** Small and quick. */
 const IRIS = ["--dataset", "iris", "--device", "cpu", "--threads", "1"];
+
+/** Requires one line without a stack trace. */
+function requireOneLine(err: string): void {
+  assertEquals(err.trimEnd().split("\n").length, 1, err);
+  assert(!err.includes("    at "), err);
+}
+
+/** The names of all files below a folder. */
+function filesIn(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesIn(`${folder}/${name}`) : [name]
+  );
+}
 
 /** What a folder has of a run, without the times. */
 async function resultOf(folder: string, name: string): Promise<unknown> {
@@ -205,26 +220,53 @@ Deno.test("compare gives every optimizer the time of AdaFisher's epochs, measure
 
 Deno.test("compare refuses times that are none", () =>
   inFolder(async (folder) => {
+    const fisher = adafisher(mlp([4, 8, 3])).description;
+    const { description } = adam();
     const cost = { statistics: false, prepares: false, seconds: 1 };
+    const times = (rounds: unknown) => ({
+      [fisher]: [[{ ...cost, statistics: true }, cost]],
+      [description]: rounds,
+    });
     const cases: [unknown, string][] = [
-      [[], "times.json: it must have what steps cost"],
-      [null, "times.json: it must have what steps cost"],
-      [{ adam: null }, 'times.json: its entry "adam" must have'],
-      [{ adam: [] }, 'its entry "adam"'],
-      [{ adam: [[]] }, 'its entry "adam"'],
-      [{ adam: [[cost], [null]] }, 'its entry "adam"'],
-      [{ adam: [[{ ...cost, seconds: 0 }]] }, 'its entry "adam"'],
-      [{ adam: [[cost], [{ ...cost, prepares: true }]] }, 'its entry "adam"'],
+      [[], "it must be a JSON object, got an array of 0"],
+      [null, "it must be a JSON object, got null"],
+      ["x", 'it must be a JSON object, got "x"'],
+      [times(null), `"${description}" must be a list of rounds, got null`],
+      [times([]), "must be a list of rounds, got an array of 0"],
+      [times({}), "must be a list of rounds, got an object"],
+      [times([3]), `round 1 of "${description}" must be a list, got 3`],
+      [times([[]]), "must be a list of 1, one a kind of step, got an array"],
+      [times([[cost], [null]]), "[0] must be an object, got null"],
+      [times([[{ ...cost, seconds: 0 }]]), "seconds must be a finite number"],
+      [times([[{ ...cost, seconds: "1" }]]), 'above 0, got "1"'],
+      [times([[{ ...cost, prepares: true }]]), "prepares must be false"],
+      // What could be planned without an end.
+      [
+        times([[{ ...cost, seconds: 1e-300 }]]),
+        "at most 100000 epochs may fit into 8 s",
+      ],
+      [
+        {
+          ...times([[cost]]),
+          [fisher]: [[{ ...cost, statistics: true, seconds: 1e308 }, {
+            ...cost,
+            seconds: 1e308,
+          }]],
+        },
+        "the budget must be finite and at least 0, got Infinity",
+      ],
     ];
+    const path = `${folder}/times.json`;
     for (const [times, message] of cases) {
-      await Deno.writeTextFile(`${folder}/times.json`, JSON.stringify(times));
+      await Deno.writeTextFile(path, JSON.stringify(times));
       const { code, err } = await run(
         ...IRIS,
         ...["--optimizers", "adam", "--epochs", "1", "--out", folder],
       );
+      requireOneLine(err);
       assertEquals(code, 1, JSON.stringify(times));
       assertStringIncludes(err, message);
-      assert(!err.includes("    at "), err);
+      assertStringIncludes(err, path);
     }
   }));
 
@@ -309,13 +351,131 @@ Deno.test("compare does not mix what a folder has with another comparison", () =
       assert(!err.includes("    at "), err);
     }
     assertEquals(await Deno.readTextFile(`${folder}/report.html`), page);
+  }));
 
-    await Deno.writeTextFile(`${folder}/adam-seed-0/result.json`, '{"rows');
+Deno.test("compare names the file and the value where what it goes on from is damaged", () =>
+  inFolder(async (folder) => {
+    const args = [
+      ...IRIS,
+      ...["--optimizers", "adam", "--equal", "epochs", "--epochs", "2"],
+      ...["--seeds", "1", "--out", folder],
+    ];
+    assertEquals((await run(...args)).code, 0);
+    const run0 = `${folder}/adam-seed-0`;
+    const result = JSON.parse(await Deno.readTextFile(`${run0}/result.json`));
+    const [first, second] = result.rows;
+    const stopped = { step: 3, reason: "diverged" };
+    const { seconds: _, ...less } = first;
+    const whole = "it must be a JSON object, got ";
+    const cases: [string, unknown, string][] = [
+      ["comparison.json", null, `${whole}null`],
+      ["comparison.json", 3, `${whole}3`],
+      ["comparison.json", [], `${whole}an array of 0`],
+      ["comparison.json", "x", `${whole}"x"`],
+      ["comparison.json", {}, 'dataset must be as before, nothing, got "iris"'],
+      ["adam-seed-0/options.json", null, `${whole}null`],
+      ["adam-seed-0/options.json", [[]], `${whole}an array of 1`],
+      [
+        "adam-seed-0/options.json",
+        {},
+        'must be as before, nothing, got "iris"',
+      ],
+      ...([
+        [[], `${whole}an array of 0`],
+        [{}, 'optimizer must be "adam", got nothing'],
+        [{ ...result, learningRate: "0.001" }, 'be 0.001, got "0.001"'],
+        [{ ...result, epochs: 3 }, "epochs must be 2, got 3"],
+        [{ ...result, planBytes: null }, "planBytes must be a whole number"],
+        [{ ...result, stopped: 1 }, "stopped must be an object, got 1"],
+        [{ ...result, stopped: {} }, "stopped.step must be a whole number"],
+        [{ ...result, stopped: { step: 1 } }, "stopped.reason must be a text"],
+        [{ ...result, rows: 2 }, "rows must be a list, got 2"],
+        [{ ...result, rows: [] }, "rows must be a list of 2, one an epoch"],
+        [{ ...result, rows: [null, null] }, "rows[0] must be an object"],
+        [{ ...result, rows: [less, second] }, "rows[0].seconds must be"],
+        [{ ...result, rows: [first, first] }, "rows[1].epoch must be 2, got 1"],
+        [
+          { ...result, rows: [first, { ...second, testLoss: null }] },
+          "rows[1].testLoss must be a finite number, got null",
+        ],
+        [{ ...result, stopped, rows: [less] }, "must have a number seconds"],
+      ] as const).map(([json, message]): [string, unknown, string] => [
+        "adam-seed-0/result.json",
+        json,
+        message,
+      ]),
+    ];
+    for (const [name, json, message] of cases) {
+      const path = `${folder}/${name}`;
+      const kept = await Deno.readTextFile(path);
+      await Deno.writeTextFile(path, JSON.stringify(json));
+      const { code, err } = await run(...args);
+      await Deno.writeTextFile(path, kept);
+      assertEquals(code, 1, `${name} ${JSON.stringify(json)}: ${err}`);
+      requireOneLine(err);
+      assertStringIncludes(err, message);
+      assertStringIncludes(err, folder);
+    }
+
+    await Deno.writeTextFile(`${run0}/result.json`, '{"rows');
     const broken = await run(...args);
     assertEquals(broken.code, 1);
     assertStringIncludes(broken.err, "result.json: it must be JSON");
-    await Deno.writeTextFile(`${folder}/adam-seed-0/result.json`, "[]");
-    const wrong = await run(...args);
-    assertEquals(wrong.code, 1);
-    assertStringIncludes(wrong.err, "must have a run's rows");
+
+    // Without the result the run goes on from its checkpoint and its metrics.
+    await Deno.remove(`${run0}/result.json`);
+    const rows = await Deno.readTextFile(`${run0}/metrics.jsonl`);
+    for (const line of ["null", "3", "[]", "{}", '"x"', '{"epoch":1}', "{"]) {
+      await Deno.writeTextFile(
+        `${run0}/metrics.jsonl`,
+        `${rows.split("\n")[0]}\n${line}\n`,
+      );
+      const { code, err } = await run(...args);
+      assertEquals(code, 1, line);
+      requireOneLine(err);
+      assertStringIncludes(err, `Cannot read ${run0}/metrics.jsonl: line 2 `);
+    }
+    await Deno.writeTextFile(`${run0}/metrics.jsonl`, rows);
+    assertEquals((await run(...args)).code, 0);
+    assertEquals(
+      JSON.parse(await Deno.readTextFile(`${run0}/result.json`)).rows,
+      result.rows,
+    );
+  }));
+
+Deno.test("compare names what it cannot read or write", () =>
+  inFolder(async (folder) => {
+    const args = [
+      ...IRIS,
+      ...["--optimizers", "adam", "--equal", "epochs", "--epochs", "2"],
+      ...["--seeds", "1"],
+    ];
+    // Each is a folder where a file should be; "run" is a file where a folder should be.
+    const cases: [string, string][] = [
+      ["comparison.json", "Cannot read"],
+      ["adam-seed-0/options.json", "Cannot read"],
+      ["adam-seed-0/checkpoint.safetensors", "Cannot read"],
+      ["adam-seed-0/result.json", "Cannot read"],
+      ["adam-seed-0/metrics.csv", "Cannot write"],
+      ["comparison.csv", "Cannot write"],
+      ["report.html", "Cannot write"],
+    ];
+    for (const [i, [name, message]] of cases.entries()) {
+      const out = `${folder}/${i}`;
+      await Deno.mkdir(`${out}/${name}`, { recursive: true });
+      const { code, err } = await run(...args, "--out", out);
+      assertEquals(code, 1, name);
+      requireOneLine(err);
+      assertStringIncludes(err, `${message} ${out}/${name}: `);
+      assertEquals(filesIn(out).filter((name) => name.endsWith(".tmp")), []);
+    }
+    await Deno.mkdir(`${folder}/file`);
+    await Deno.writeTextFile(`${folder}/file/adam-seed-0`, "");
+    const { code, err } = await run(...args, "--out", `${folder}/file`);
+    assertEquals(code, 1);
+    requireOneLine(err);
+    assertStringIncludes(
+      err,
+      `${folder}/file/adam-seed-0: it must be a folder`,
+    );
   }));

@@ -1,4 +1,9 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import {
   encodeSafetensors,
   readSafetensors,
@@ -42,6 +47,15 @@ Deno.test("readSafetensors() names a file that is not there", () =>
       () => readSafetensors(`${folder}/none.safetensors`),
       Deno.errors.NotFound,
       `Cannot read ${folder}/none.safetensors: the file must exist, got none`,
+    );
+  }));
+
+Deno.test("readSafetensors() names what is no file", () =>
+  inFolder(async (folder) => {
+    await assertRejects(
+      () => readSafetensors(folder),
+      Error,
+      `Cannot read ${folder}: `,
     );
   }));
 
@@ -99,7 +113,7 @@ Deno.test("writeFileAtomically() keeps the old file where writing fails midway",
     await assertRejects(
       () => writeFileAtomically(path, failing),
       Error,
-      "disk full",
+      `Cannot write ${path}: disk full`,
     );
     assertEquals(await Deno.readFile(path), Uint8Array.of(1, 2, 3));
     assertEquals(namesIn(folder), ["file"]);
@@ -109,9 +123,13 @@ Deno.test("writeFileAtomically() leaves nothing behind where the path is a folde
   inFolder(async (folder) => {
     await Deno.mkdir(`${folder}/taken`);
     await Deno.writeFile(`${folder}/taken/file`, Uint8Array.of(1));
-    await assertRejects(() =>
-      writeFileAtomically(`${folder}/taken`, Uint8Array.of(2))
+    const error = await assertRejects(
+      () => writeFileAtomically(`${folder}/taken`, Uint8Array.of(2)),
+      Error,
+      `Cannot write ${folder}/taken: `,
     );
+    // The system's words have the path of the temporary file.
+    assert(!error.message.includes(".tmp"), error.message);
     assertEquals(namesIn(folder), ["taken"]);
     assertEquals(namesIn(`${folder}/taken`), ["file"]);
   }));

@@ -90,6 +90,18 @@ Deno.test("epochsWithin refuses costs and budgets that cannot be", () => {
   }
 });
 
+Deno.test("epochsWithin refuses steps that cost next to nothing", () => {
+  const least = 2 ** -20;
+  assertEquals(epochsWithin(adam(), [cost(least)], 1, 90_000 * least), 90_000);
+  for (const seconds of [1e-300, 9e-7]) {
+    assertThrows(
+      () => epochsWithin(adam(), [cost(seconds)], 1, 0.1),
+      RangeError,
+      "Cannot plan adam: at most 100000 epochs may fit into 0.1 s, got more, at",
+    );
+  }
+});
+
 Deno.test("medianCosts takes the median of each kind, and refuses others", () => {
   const measured = [[1, 9], [5, 7], [3, 80]].map(([plain, full]) => [
     cost(plain),

@@ -56,10 +56,48 @@ Deno.test("MetricsLog refuses files that lack a finished epoch or are no JSON", 
       RangeError,
       "a row for each of 2 finished epochs, got 1",
     );
-    await Deno.writeTextFile(`${folder}/metrics.jsonl`, "{}\nnot\n");
+    const line = JSON.stringify(row(1));
+    await Deno.writeTextFile(`${folder}/metrics.jsonl`, `${line}\nnot\n`);
     await assertRejects(
       () => MetricsLog.open(folder, csv, 2),
       SyntaxError,
-      "line 2 must be JSON, got not",
+      'line 2 must be JSON, got "not"',
     );
+  }));
+
+Deno.test("MetricsLog refuses lines that are JSON and no row", () =>
+  inFolder(async (folder) => {
+    const { seconds: _, ...less } = row(1);
+    const cases: [unknown, string][] = [
+      [null, "line 1 must be an object, got null"],
+      [3, "line 1 must be an object, got 3"],
+      [[1], "line 1 must be an object, got an array of 1"],
+      [{}, "line 1 must have a number epoch, got nothing"],
+      [less, "line 1 must have a number seconds, got nothing"],
+      [{ ...row(1), testLoss: "1" }, 'a number testLoss, got "1"'],
+      [{ ...row(1), epoch: null }, "a number epoch, got null"],
+    ];
+    const path = `${folder}/metrics.jsonl`;
+    for (const [json, message] of cases) {
+      await Deno.writeTextFile(path, `${JSON.stringify(json)}\n`);
+      await assertRejects(
+        () => MetricsLog.open(folder, csv, 1),
+        TypeError,
+        message,
+      );
+    }
+    await Deno.remove(path);
+    await assertRejects(
+      () => MetricsLog.open(folder, csv, 1),
+      Deno.errors.NotFound,
+      `Cannot read ${path}: the file must exist`,
+    );
+  }));
+
+Deno.test("MetricsLog has numbers again that were not finite", () =>
+  inFolder(async (folder) => {
+    const log = await MetricsLog.open(folder, csv, 0);
+    await log.append({ ...row(1), testLoss: NaN });
+    const again = await MetricsLog.open(folder, csv, 1);
+    assertEquals(again.rows, [{ ...row(1), testLoss: NaN }]);
   }));
