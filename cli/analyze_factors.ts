@@ -14,7 +14,7 @@ import {
   runCommand,
   UsageError,
 } from "./arguments.ts";
-import { loadData } from "./data.ts";
+import { type Data, loadData } from "./data.ts";
 import { openDevice } from "./device.ts";
 import { analyze, type Choice } from "./factor_analysis.ts";
 import { FIGURES, filesOf } from "./factor_outputs.ts";
@@ -25,16 +25,23 @@ import {
 } from "./factor_source.ts";
 import { findingCells, findingColumns, jsonText } from "./factor_table.ts";
 import { Failure, interruptible, outside, pause } from "./failure.ts";
-import { newFolder } from "./folder.ts";
+import { inNewFolder } from "./folder.ts";
+import { decimal } from "./numbers.ts";
 import { ProgressBar } from "./progress.ts";
-import { build, runOptions, trainingOptions } from "./recipe.ts";
+import {
+  build,
+  type RunOptions,
+  runOptions,
+  type RunParts,
+  trainingOptions,
+} from "./recipe.ts";
 import { trainRun, writeOptions } from "./run.ts";
 import { textTable } from "./table.ts";
 
 const USAGE = "deno task analyze-factors";
 
-/** The steps that the run made here keeps. */
-const KEPT = "every:10";
+/** The run made here keeps the factors of every so many steps. */
+const KEPT = 10;
 
 const specification = {
   run: {
@@ -107,29 +114,52 @@ function folderOf(
   return folder;
 }
 
-/** Trains the small network on the digits, and keeps its factors. */
-async function train(
-  folder: string,
+/** The small network on the digits, whose factors are to be kept. */
+interface Training {
+  readonly options: RunOptions;
+  readonly data: Data;
+  readonly parts: RunParts;
+  /** Layers and steps whose factors it keeps. */
+  readonly layers: readonly string[];
+  readonly steps: readonly number[];
+}
+
+async function trainingOf(
   seed: number,
-  say: (line: string) => void,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Training> {
   const options = runOptions({ dataset: "digits", seed });
   const data = await loadData("digits", null, signal);
   const parts = build(options, data.train);
+  const layers = parts.model.kronecker.map(({ name }) => name);
+  const { epochs, batchSize } = options;
+  const last = epochs * Math.ceil(data.train.count / batchSize);
+  const steps = Array.from(
+    { length: Math.floor(last / KEPT) },
+    (_, i) => (i + 1) * KEPT,
+  );
+  return { options, data, parts, layers, steps };
+}
+
+/** Trains, and keeps the factors. */
+async function train(
+  { options, data, parts, layers }: Training,
+  folder: string,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   // The same numbers on every machine, whatever GPU it has.
   const { device, title } = await openDevice("cpu");
   say(
-    `Training ${options.model} on the digits, seed ${seed}, device ${title}; factors of every 10th step are kept`,
+    `Training ${options.model} on the digits, seed ${options.seed}, device ${title}; factors of every ${KEPT}th step are kept`,
   );
   await outside(() => Deno.mkdir(folder));
   await writeOptions(folder, options);
-  const layers = parts.model.kronecker.map(({ name }) => name);
   const end = await trainRun({ options }, data, parts, {
     folder,
     device,
     saveEvery: { count: options.epochs, unit: "epoch" },
-    factors: { when: KEPT, layers },
+    factors: { when: `every:${KEPT}`, layers },
     say,
     signal,
   });
@@ -138,7 +168,10 @@ async function train(
 }
 
 /** What is chosen of what is there. */
-function choose(source: FactorSource, options: Options): Choice {
+function choose(
+  source: Pick<FactorSource, "folder" | "layers" | "steps" | "run">,
+  options: Options,
+): Choice {
   const { average, noise, seed, "max-rows": maxRows } = options;
   const layers = options.layers?.split(",") ?? usualLayers(source);
   const strange = layers.find((name) => !source.layers.includes(name));
@@ -150,7 +183,7 @@ function choose(source: FactorSource, options: Options): Choice {
     );
   }
   const there = source.steps;
-  const steps = options.steps?.split(",").map(Number) ??
+  const steps = options.steps?.split(",").map(decimal) ??
     [...new Set([there[0], there.at(-1)!])].slice(0, there.length);
   const absent = steps.findIndex((step) => !there.includes(step));
   if (absent >= 0) {
@@ -187,50 +220,52 @@ async function main(args: readonly string[]): Promise<number> {
   const given = folderOf(options, positional);
   const say = options.json ? console.error : console.log;
   return await interruptible(async (signal) => {
-    // What cannot be read leaves no folder behind.
-    const opened = given === undefined ? undefined : await openFactors(given);
-    if (opened) choose(opened, options);
-    const folder = await outside(() =>
-      newFolder({
-        out: options.out,
-        name: "analyze-factors",
-        task: "write into",
-        advice: "give another --out",
-      })
-    );
-    if (!opened) await train(join(folder, "run"), options.seed, say, signal);
-    const source = opened ?? await openFactors(join(folder, "run"));
-    const choice = choose(source, options);
-    const analysis = await analyze(source, choice, signal);
-    const bar = new ProgressBar();
-    const files = await filesOf(analysis, async (done, total) => {
-      bar.show(() => ({
-        done,
-        total,
-        title: "Drawing",
-        details: `${done} of ${total} figures`,
-      }));
-      await pause();
-      signal.throwIfAborted();
-    }).finally(() => bar.clear());
-    await outside(() => Deno.mkdir(join(folder, FIGURES)));
-    for (const [name, bytes] of Object.entries(files)) {
-      await outside(() => writeFileAtomically(join(folder, name), bytes));
-    }
-    say(textTable(findingColumns, analysis.findings.map(findingCells)));
-    for (const name of analysis.leftOut) {
+    const opened = given === undefined
+      ? await trainingOf(options.seed, signal)
+      : await openFactors(given);
+    // What is not there is told before a training.
+    choose({ folder: "the run on the digits", ...opened }, options);
+    return await inNewFolder({
+      out: options.out,
+      name: "analyze-factors",
+      task: "write into",
+      advice: "give another --out",
+    }, async (folder) => {
+      const run = join(folder, "run");
+      if ("parts" in opened) await train(opened, run, say, signal);
+      const source = "parts" in opened ? await openFactors(run) : opened;
+      const choice = choose(source, options);
+      const analysis = await analyze(source, choice, signal);
+      const bar = new ProgressBar();
+      const files = await filesOf(analysis, async (done, total) => {
+        bar.show(() => ({
+          done,
+          total,
+          title: "Drawing",
+          details: `${done} of ${total} figures`,
+        }));
+        await pause();
+        signal.throwIfAborted();
+      }).finally(() => bar.clear());
+      await outside(() => Deno.mkdir(join(folder, FIGURES)));
+      for (const [name, bytes] of Object.entries(files)) {
+        await outside(() => writeFileAtomically(join(folder, name), bytes));
+      }
+      say(textTable(findingColumns, analysis.findings.map(findingCells)));
+      for (const name of analysis.leftOut) {
+        say(
+          `Left out, with more rows than --max-rows ${choice.maxRows}: ${name}`,
+        );
+      }
       say(
-        `Left out, with more rows than --max-rows ${choice.maxRows}: ${name}`,
+        `report.html, figures (SVG, PNG) and numbers (CSV, JSON) are in ${folder}`,
       );
-    }
-    say(
-      `report.html, figures (SVG, PNG) and numbers (CSV, JSON) are in ${folder}`,
-    );
-    if (options.json) {
-      const { findings, leftOut } = analysis;
-      console.log(jsonText({ ...choice, findings, leftOut, out: folder }));
-    }
-    return 0;
+      if (options.json) {
+        const { findings, leftOut } = analysis;
+        console.log(jsonText({ ...choice, findings, leftOut, out: folder }));
+      }
+      return 0;
+    });
   });
 }
 

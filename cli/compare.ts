@@ -46,6 +46,7 @@ import {
   requireSame,
   studyFolder,
 } from "./study.ts";
+import { secondsOf } from "./numbers.ts";
 import { epochsCsv } from "./study_report.ts";
 
 const USAGE = "deno task compare";
@@ -247,7 +248,7 @@ async function main(args: readonly string[]): Promise<number> {
       plans = plan.plans;
       budgetSeconds = plan.budget;
       say(
-        `Each run gets ${budgetSeconds.toFixed(1)} s\n${
+        `Each run gets ${secondsOf(budgetSeconds)}\n${
           planTable(plans, budgetSeconds / (epochs * stepsPerEpoch))
         }`,
       );

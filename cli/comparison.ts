@@ -8,6 +8,7 @@ import { stringify } from "@std/csv";
 import { lineChart, reportPage, toSvg } from "../src/plot/mod.ts";
 import { curveOf, type RunResult, type Summary } from "../src/study/mod.ts";
 import type { MetricsRow } from "../src/train/mod.ts";
+import { secondsOf } from "./numbers.ts";
 import {
   type Conditions,
   conditions,
@@ -138,7 +139,9 @@ async function curves(
     trainLoss: "Training loss",
   };
   return await toSvg(lineChart({
-    x: { title: over === "epoch" ? "Epoch" : "Seconds of training" },
+    x: over === "epoch"
+      ? { title: "Epoch", whole: true }
+      : { title: "Seconds of training" },
     y: { title: titles[number] ?? number, scale: log ? "log" : "linear" },
     series: shown,
     points: Math.max(...shown.map(({ points }) => points.length)) < 40,
@@ -152,8 +155,8 @@ export async function comparisonReport(
   const { contenders, equal, epochs, seeds, batchSize, note } = comparison;
   const protocol = equal === "time"
     ? `Every optimizer trains for the time that ${epochs} epochs of AdaFisher take, as in the paper: ${
-      comparison.budgetSeconds!.toFixed(1)
-    } s. What a step costs was measured before, in short runs of all optimizers in turn; each schedule is stretched over the epochs that fit, of which there is at least one.`
+      secondsOf(comparison.budgetSeconds!)
+    }. What a step costs was measured before, in short runs of all optimizers in turn; each schedule is stretched over the epochs that fit, of which there is at least one.`
     : `Every optimizer trains for ${epochs} epochs.`;
   const settings = contenders.map(({ optimizer, runs }) => ({
     name: optimizer,

@@ -19,7 +19,7 @@ import { modelByName } from "../src/models/mod.ts";
 import type { Value } from "../src/tensor/mod.ts";
 import { FACTORS } from "./factors.ts";
 import { Failure, outside } from "./failure.ts";
-import { readJson } from "./files.ts";
+import { exists, readJson } from "./files.ts";
 import type { RunOptions } from "./recipe.ts";
 
 /** A factor to be studied. */
@@ -87,16 +87,6 @@ export async function openFactors(folder: string): Promise<FactorSource> {
     return await openRun(folder, options as unknown as RunOptions);
   }
   return await openFiles(await exists(within) ? within : folder);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await outside(() => Deno.stat(path));
-    return true;
-  } catch (error) {
-    if ((error as Error).cause instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 async function openRun(
@@ -206,7 +196,9 @@ function inOrder(factors: Factor[], layers: readonly string[]): Factor[] {
  * @param source Where the factors are.
  * @returns Names of layers, one or two.
  */
-export function usualLayers({ layers, run }: FactorSource): string[] {
+export function usualLayers(
+  { layers, run }: Pick<FactorSource, "layers" | "run">,
+): string[] {
   const kept = run?.model.kronecker.filter(({ name }) => layers.includes(name));
   const ofRank = (rank: number): string[] =>
     kept?.filter((layer) => weightRank(layer) === rank)

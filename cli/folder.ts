@@ -5,7 +5,9 @@
  */
 
 import { join } from "@std/path";
-import { Failure } from "./failure.ts";
+import { reasonOf } from "../src/io/files.ts";
+import { Failure, outside } from "./failure.ts";
+import { exists } from "./files.ts";
 
 /** Where a new folder is made. */
 export interface FolderOptions {
@@ -29,7 +31,7 @@ export async function datedFolder(name: string): Promise<string> {
   const date = new Date().toISOString().slice(0, 19).replace(/[-:]/g, "")
     .replace("T", "-");
   const base = join("runs", `${date}-${name}`);
-  await Deno.mkdir("runs", { recursive: true });
+  await makeFolder("runs");
   for (let n = 1;; n++) {
     const folder = n === 1 ? base : `${base}-${n}`;
     try {
@@ -45,18 +47,21 @@ export async function datedFolder(name: string): Promise<string> {
  * Makes the folder that was asked for, where it is not there.
  *
  * @param out Its path.
- * @throws {Failure} If a file is in its way.
+ * @throws {Failure} If a file is in its way, or it cannot be made.
  */
 export async function makeFolder(out: string): Promise<void> {
   try {
     await Deno.mkdir(out, { recursive: true });
   } catch (error) {
     const { AlreadyExists, NotADirectory } = Deno.errors;
-    if (!(error instanceof AlreadyExists || error instanceof NotADirectory)) {
-      throw error;
-    }
+    const inTheWay = error instanceof AlreadyExists ||
+      error instanceof NotADirectory;
     throw new Failure(
-      `Cannot write into ${out}: it must be a folder, and a file is in its way; give another --out`,
+      `Cannot write into ${out}: ${
+        inTheWay
+          ? "it must be a folder, and a file is in its way"
+          : reasonOf(error)
+      }; give another --out`,
       { cause: error },
     );
   }
@@ -80,4 +85,49 @@ export async function newFolder(options: FolderOptions): Promise<string> {
     );
   }
   return out;
+}
+
+/**
+ * Makes a folder for new results, and takes it away again with all that is in it if
+ * they fail, so that nothing half-written stays.
+ *
+ * @param options Where.
+ * @param work Makes the results.
+ * @returns What the work gives.
+ * @throws {Failure} If the folder that was asked for has files in it.
+ */
+export async function inNewFolder<T>(
+  options: FolderOptions,
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
+  const { out } = options;
+  const there = out !== undefined && await exists(out);
+  const folder = await outside(() => newFolder(options));
+  try {
+    return await work(folder);
+  } catch (error) {
+    if (!there) await Deno.remove(folder, { recursive: true });
+    else {
+      for await (const { name } of Deno.readDir(folder)) {
+        await Deno.remove(join(folder, name), { recursive: true });
+      }
+    }
+    throw error;
+  }
+}
+
+/**
+ * Takes a folder for this process alone, until it ends, however it does. Where folders
+ * cannot be opened, as on Windows, nothing is done.
+ *
+ * @param folder The folder.
+ * @throws {Failure} If another process has it.
+ */
+export async function lockFolder(folder: string): Promise<void> {
+  const handle = await Deno.open(folder).catch(() => undefined);
+  if (handle === undefined || await handle.tryLock(true)) return;
+  handle.close();
+  throw new Failure(
+    `Cannot write into ${folder}: another process is at work in it; wait until it is done, or give another folder`,
+  );
 }

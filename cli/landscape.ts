@@ -33,14 +33,14 @@ import {
 } from "./arguments.ts";
 import { openDevice } from "./device.ts";
 import { Failure, interruptible, outside, pause } from "./failure.ts";
-import { newFolder } from "./folder.ts";
+import { inNewFolder } from "./folder.ts";
 import {
   filesOf,
   type LandscapeOptimizer,
   resultsOf,
   tableText,
 } from "./landscape_files.ts";
-import { decimal } from "./numbers.ts";
+import { decimal, short } from "./numbers.ts";
 import { ProgressBar } from "./progress.ts";
 import { isAdaFisher, runOptions, trainingOptions } from "./recipe.ts";
 
@@ -225,6 +225,17 @@ async function trajectoriesOf(
   return { trajectories, device: title };
 }
 
+/** Which optimizer takes the weights furthest, for a surface that cannot be made. */
+function furthest(trajectories: readonly Trajectory[]): string {
+  const reach = ({ points }: Trajectory): number =>
+    Math.max(...points.flatMap(({ weights }) => weights.map(Math.abs)));
+  const { name, points } = trajectories.reduce((far, other) =>
+    reach(other) > reach(far) ? other : far
+  );
+  const [x, y] = points.at(-1)!.weights.map(short);
+  return `${name} takes the weights furthest, at last to (${x}, ${y}): leave it out, or give it a smaller rate`;
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const { options, positional, help } = parseOptions(
     args,
@@ -249,45 +260,45 @@ async function main(args: readonly string[]): Promise<number> {
   const entries = readOptimizers(options.optimizers);
   const say = options.json ? console.error : console.log;
   return await interruptible(async (signal) => {
-    const folder = await outside(() =>
-      newFolder({
-        out: options.out,
-        name: "landscape",
-        task: "write into",
-        advice: "give another --out",
-      })
-    );
-    const { trajectories, device } = await trajectoriesOf(
-      entries,
-      options,
-      signal,
-    );
-    const surface = await outside(() =>
-      lossSurface(trajectories, options.size)
-    );
-    const { epochs, seed } = options;
-    const results = resultsOf(entries, trajectories);
-    const files = await filesOf({
-      epochs,
-      seed,
-      device,
-      optimizers: entries,
-      trajectories,
-      surface,
-    });
-    for (const [name, bytes] of Object.entries(files)) {
-      await outside(() => writeFileAtomically(join(folder, name), bytes));
-    }
-    say(tableText(results));
-    say(
-      `Figure (SVG, PNG, Vega-Lite), data (CSV, JSON) and report.html are in ${folder}`,
-    );
-    if (options.json) {
-      console.log(
-        JSON.stringify({ epochs, seed, device, results, out: folder }),
+    return await inNewFolder({
+      out: options.out,
+      name: "landscape",
+      task: "write into",
+      advice: "give another --out",
+    }, async (folder) => {
+      const { trajectories, device } = await trajectoriesOf(
+        entries,
+        options,
+        signal,
       );
-    }
-    return 0;
+      const surface = await outside(
+        () => lossSurface(trajectories, options.size),
+        furthest(trajectories),
+      );
+      const { epochs, seed } = options;
+      const results = resultsOf(entries, trajectories);
+      const files = await filesOf({
+        epochs,
+        seed,
+        device,
+        optimizers: entries,
+        trajectories,
+        surface,
+      });
+      for (const [name, bytes] of Object.entries(files)) {
+        await outside(() => writeFileAtomically(join(folder, name), bytes));
+      }
+      say(tableText(results));
+      say(
+        `Figure (SVG, PNG, Vega-Lite), data (CSV, JSON) and report.html are in ${folder}`,
+      );
+      if (options.json) {
+        console.log(
+          JSON.stringify({ epochs, seed, device, results, out: folder }),
+        );
+      }
+      return 0;
+    });
   });
 }
 

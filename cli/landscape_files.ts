@@ -139,7 +139,7 @@ function landscapeFigure(
 
 function lossFigure(trajectories: readonly Trajectory[]): Figure {
   return lineChart({
-    x: { title: "Epoch" },
+    x: { title: "Epoch", whole: true },
     y: { title: "Loss after the epoch (nats)" },
     series: trajectories.map(({ name, points }) => ({
       name,

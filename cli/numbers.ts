@@ -21,5 +21,9 @@ export const megabytes = (bytes: number): string =>
 /** A whole number, its thousands apart. */
 export const whole = (count: number): string => count.toLocaleString("en-US");
 
+/** Seconds: of one and more a digit after the point, of less two that count. */
+export const secondsOf = (seconds: number): string =>
+  `${seconds < 1 ? Number(seconds.toPrecision(2)) : seconds.toFixed(1)} s`;
+
 /** A number of any size, in four digits. */
 export const short = (x: number): string => String(Number(x.toPrecision(4)));

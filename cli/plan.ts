@@ -19,7 +19,7 @@ import {
   timeSteps,
 } from "../src/study/mod.ts";
 import type { Data } from "./data.ts";
-import { outside, pause } from "./failure.ts";
+import { Failure, outside, pause } from "./failure.ts";
 import { readJson, writeJson } from "./files.ts";
 import { ProgressBar } from "./progress.ts";
 import type { RunOptions, RunParts } from "./recipe.ts";
@@ -84,7 +84,13 @@ export async function costsOf(
           show(done, `Timing ${missing[run].options.optimizer}`),
       },
     )
-  ).finally(() => bar.clear());
+  ).catch((error) => {
+    if (!signal.aborted) throw error;
+    throw new Failure(
+      `Stopped before all steps were timed. To begin again, give the same options and --out ${folder}`,
+      { cause: error },
+    );
+  }).finally(() => bar.clear());
   const measured = {
     ...kept,
     ...Object.fromEntries(missing.map((entry, i) => [nameOf(entry), costs[i]])),

@@ -20,7 +20,7 @@ import { nearest, UsageError } from "./arguments.ts";
 import type { Data } from "./data.ts";
 import { Failure, outside } from "./failure.ts";
 import { readJson } from "./files.ts";
-import { datedFolder, makeFolder } from "./folder.ts";
+import { datedFolder, lockFolder, makeFolder } from "./folder.ts";
 import { decimal } from "./numbers.ts";
 import type { RunOptions, RunParts } from "./recipe.ts";
 import { identityOf, readResult, writeResult } from "./result.ts";
@@ -36,14 +36,16 @@ export const PAPER = "adafisher,adam,adamw,adahessian,kfac-asdl,shampoo-asdl";
  * @param out What `--out` says.
  * @param name What the folder's name ends with where `--out` says nothing.
  * @returns Its path.
+ * @throws {Failure} If it cannot be made, or another process is at work in it.
  */
 export async function studyFolder(
   out: string | undefined,
   name: string,
 ): Promise<string> {
-  if (out === undefined) return await datedFolder(name);
-  await makeFolder(out);
-  return out;
+  const folder = out ?? await datedFolder(name);
+  await makeFolder(folder);
+  await lockFolder(folder);
+  return folder;
 }
 
 /** How the runs of a study are made. */

@@ -21,7 +21,7 @@ import { datasetNames, loadData } from "./data.ts";
 import { openDevice } from "./device.ts";
 import { factorPlan, FACTORS, resumedPlan } from "./factors.ts";
 import { Failure, interruptible, outside } from "./failure.ts";
-import { newFolder } from "./folder.ts";
+import { lockFolder, newFolder } from "./folder.ts";
 import { percent, whole } from "./numbers.ts";
 import { profileTable, writeTrace } from "./profile.ts";
 import {
@@ -317,6 +317,7 @@ async function main(args: readonly string[]): Promise<number> {
     );
     const folder = options.resume ??
       await outside(() => makeFolder(run.options, options.out));
+    await lockFolder(folder);
     if (!run.from) await writeOptions(folder, run.options);
     say(
       `${

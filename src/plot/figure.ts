@@ -46,6 +46,8 @@ export interface Axis {
   readonly scale?: "linear" | "log";
   /** Least and largest number; from the data by default. */
   readonly domain?: readonly [number, number];
+  /** Whether only whole numbers are marked, such as epochs; all by default. */
+  readonly whole?: boolean;
 }
 
 /** What every figure may be given. */
@@ -172,12 +174,13 @@ function requireFinite(json: Json | undefined, path: string): void {
 /** An axis as Vega-Lite has it, for numbers of a field. */
 export function quantitative(
   field: string,
-  { title, scale = "linear", domain }: Axis,
+  { title, scale = "linear", domain, whole }: Axis,
 ): JsonFields {
   return {
     field,
     type: "quantitative",
     title,
+    axis: whole ? { tickMinStep: 1 } : undefined,
     scale: {
       type: scale,
       domain,

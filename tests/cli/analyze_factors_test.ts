@@ -248,6 +248,10 @@ Deno.test("analyze-factors says in one line what is wrong, and lists its options
       [[run, "--layers", "fc1,fc9"], 1, 'fc1, fc2; got "fc9"'],
       [[run, "--steps", "1,8"], 1, '1, 7, 30; got "8"'],
       [[run, "--run", run], 2, "takes one folder"],
+      // Without a run, before one is trained.
+      [["--steps", "3"], 1, "which are 10, 20, 30, "],
+      [["--layers", "fc9"], 1, 'conv1, bn1, conv2, bn2, fc; got "fc9"'],
+      [[run, "--steps", "0x1"], 1, '1, 7, 30; got "0x1"'],
       [["--noise", "-1"], 2, "--noise needs a number of at least 0"],
       [[run, "--out", folder], 1, "the folder must be empty"],
     ];
@@ -267,6 +271,20 @@ Deno.test("analyze-factors says in one line what is wrong, and lists its options
       assertEquals(err.trimEnd().split("\n").length, 1, err);
     });
     assertEquals(namesIn(folder), ["run"]);
+    // What fails later leaves nothing of its own: neither a folder nor a file.
+    for (const there of [false, true]) {
+      const out = `${folder}/out`;
+      if (there) await Deno.mkdir(out);
+      const { code, err } = await runCli(
+        "analyze_factors.ts",
+        ...[run, "--max-rows", "1", "--out", out],
+      );
+      assertEquals(code, 1, err);
+      assertEquals(
+        there ? namesIn(out) : namesIn(folder),
+        there ? [] : ["run"],
+      );
+    }
   }));
 
 Deno.test("analyze-factors prints the table, and the findings as JSON", () =>

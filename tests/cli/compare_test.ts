@@ -270,6 +270,51 @@ Deno.test("compare refuses times that are none", () =>
     }
   }));
 
+Deno.test("compare says how to begin again if it is stopped while steps are timed", () =>
+  inFolder(async (folder) => {
+    const child = commandOf("compare.ts", [
+      ...IRIS,
+      ...["--optimizers", "adafisher,adam", "--out", folder],
+    ]).spawn();
+    // It is made before the first step is timed, which takes seconds.
+    const path = `${folder}/comparison.json`;
+    const there = () => Deno.stat(path).then(() => true, () => false);
+    const deadline = Date.now() + 60_000;
+    while (!await there() && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    child.kill("SIGINT");
+    const { code, stderr } = await child.output();
+    const err = new TextDecoder().decode(stderr);
+    assertEquals(code, 130, err);
+    requireOneLine(err);
+    assertStringIncludes(err, "Stopped before all steps were timed");
+    assertStringIncludes(err, `--out ${folder}`);
+    assert(!namesIn(folder).includes("times.json"));
+  }));
+
+Deno.test("compare keeps off a folder in which another process is at work", () =>
+  inFolder(async (folder) => {
+    const args = [
+      ...IRIS,
+      ...["--optimizers", "adam", "--equal", "epochs", "--epochs", "1"],
+      ...["--seeds", "1", "--out", folder],
+    ];
+    const other = await Deno.open(folder);
+    assert(await other.tryLock(true));
+    const { code, err } = await run(...args);
+    assertEquals(code, 1);
+    requireOneLine(err);
+    assertStringIncludes(
+      err,
+      `Cannot write into ${folder}: another process is at work in it`,
+    );
+    assertEquals(namesIn(folder), []);
+    // A process that has ended, however it did, has no lock.
+    other.close();
+    assertEquals((await run(...args)).code, 0);
+  }));
+
 Deno.test("compare goes on after Ctrl-C, and does nothing again", () =>
   inFolder(async (folder) => {
     const args = [

@@ -144,6 +144,14 @@ Deno.test("landscape says in one line what is wrong", () =>
         1,
         "sgd lr 1e+300 failed",
       ],
+      [
+        [
+          ...["--optimizers", "sgd,adam@1e30", "--epochs", "2", "--size", "5"],
+          ...["--out", `${folder}/new`],
+        ],
+        1,
+        "adam lr 1e+30 takes the weights furthest",
+      ],
     ];
     const results = await Promise.all(cases.map(([args]) => run(...args)));
     results.forEach(({ code, out, err }, i) => {
@@ -152,4 +160,5 @@ Deno.test("landscape says in one line what is wrong", () =>
       assertStringIncludes(err, message);
       assertEquals(err.trimEnd().includes("\n    at "), false);
     });
+    assertEquals(namesIn(folder), ["file"]);
   }));

@@ -67,6 +67,21 @@ Deno.test("lineChart: draws a line and a legend entry a series, and a band where
   assertEquals(svg.match(/aria-roledescription="point"/g)?.length, 4);
 });
 
+Deno.test("lineChart: marks whole numbers alone where it is asked to", async () => {
+  const marked = async (whole: boolean) =>
+    textsOf(
+      await toSvg(lineChart({
+        x: { title: "Epoch", whole },
+        y: { title: "Loss", domain: [0, 100] },
+        series: [{ name: "a", points: [{ x: 1, y: 3 }, { x: 3, y: 2 }] }],
+      })),
+    );
+  assert((await marked(false)).some((text) => /^[12]\.\d$/.test(text)));
+  const whole = await marked(true);
+  assertEquals(whole.filter((text) => text.includes(".")), []);
+  assert(["1", "2", "3"].every((epoch) => whole.includes(epoch)));
+});
+
 Deno.test("lineChart: refuses what it cannot show", () => {
   const one = (y: number, low?: number) => ({
     x: epochs,
