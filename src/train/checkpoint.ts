@@ -22,6 +22,8 @@ export interface RunDescription extends CheckpointDescription {
   readonly stepsPerEpoch: number;
   /** Seconds spent on steps so far. */
   readonly seconds: number;
+  /** Bytes that the largest program so far needs. */
+  readonly planBytes: number;
   /** Options of the run, for whoever started it. */
   readonly options: JsonObject;
 }

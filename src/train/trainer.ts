@@ -185,6 +185,8 @@ export class Trainer {
   #step = 0;
   #epoch = 0;
   #seconds = 0;
+  /** Of programs that ran before the run was resumed. */
+  #planBytesBefore = 0;
 
   private constructor(
     options: TrainerOptions,
@@ -232,10 +234,11 @@ export class Trainer {
     const state = new DeviceState(device, values) as unknown as TrainingMemory;
     const trainer = new Trainer(options, stepsPerEpoch, state);
     if (from) {
-      const { step, epoch, seconds } = from.checkpoint.description;
+      const { step, epoch, seconds, planBytes } = from.checkpoint.description;
       trainer.#step = step;
       trainer.#epoch = epoch;
       trainer.#seconds = Number(seconds ?? 0);
+      trainer.#planBytesBefore = Number(planBytes ?? 0);
     }
     return trainer;
   }
@@ -255,9 +258,12 @@ export class Trainer {
     return this.#seconds;
   }
 
-  /** Bytes that the largest program so far needs, state included; 0 before the first. */
+  /**
+   * Bytes that the largest program so far needs, resumed parts and the state
+   * included; 0 before the first.
+   */
   get planBytes(): number {
-    return this.#programs.planBytes;
+    return Math.max(this.#planBytesBefore, this.#programs.planBytes);
   }
 
   /**
@@ -370,6 +376,7 @@ export class Trainer {
       seed: this.#options.seed,
       stepsPerEpoch: this.stepsPerEpoch,
       seconds: this.#seconds,
+      planBytes: this.planBytes,
       options: this.#options.options ?? {},
     };
     return toCheckpoint(values, description);

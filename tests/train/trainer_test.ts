@@ -72,6 +72,15 @@ for (const { title, name, options, rate } of optimizers) {
     assertEquals(await resumed.state.read(), await whole.state.read());
     assertEquals(timeless([...before, ...after]), timeless(events));
     assertNotEquals(await stopped.state.read(), await whole.state.read());
+
+    // What ran before is planned for, also where nothing is left to be run.
+    assertEquals(resumed.planBytes, whole.planBytes);
+    const over = await Trainer.start(start(), {
+      checkpoint: await whole.checkpoint(),
+      path,
+    });
+    assertEquals(await eventsOf(over), []);
+    assertEquals(over.planBytes, whole.planBytes);
   });
 
   Deno.test(`Trainer lowers the loss: ${title}`, async () => {
