@@ -215,7 +215,8 @@ const HYPERPARAMETERS: Readonly<
     weightDecay: NOT_NEGATIVE,
   },
   adam: { ...ADAM, amsgrad: "flag?" },
-  adamw: ADAM,
+  // The format's table gives amsgrad to adam alone; PyTorch has it in both.
+  adamw: { ...ADAM, amsgrad: "flag?" },
   radam: ADAM,
   adagrad: {
     lr: NOT_NEGATIVE,

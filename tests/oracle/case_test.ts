@@ -25,6 +25,15 @@ const adafisher = {
   normalization: "batch",
 };
 
+const adamW = {
+  name: "adamw",
+  lr: 1e-3,
+  beta1: 0.9,
+  beta2: 0.999,
+  eps: 1e-8,
+  weightDecay: 0.01,
+};
+
 const linear = { type: "linear", name: "fc", in: 2, out: 3, bias: true };
 const conv = {
   type: "conv2d",
@@ -261,6 +270,17 @@ for (
       withOptimizer({ normalization: "batches" }),
       RangeError,
       'got "batches" (did you mean "batch"?)',
+    ],
+    // What PyTorch has, and the format has not, is not left out in silence.
+    [
+      { ...whole, optimizer: { ...adamW, maximize: true } },
+      RangeError,
+      'optimizer must have no field but name, lr, beta1, beta2, eps, weightDecay, amsgrad, got "maximize"',
+    ],
+    [
+      { ...whole, optimizer: { ...adamW, amsgrad: 1 } },
+      TypeError,
+      "optimizer.amsgrad must be true or false, got 1",
     ],
     [
       withOptimizer({ gamma: 0.8 }),

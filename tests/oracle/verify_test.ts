@@ -1,5 +1,6 @@
 import {
   assert,
+  assertAlmostEquals,
   assertEquals,
   assertRejects,
   assertStringIncludes,
@@ -406,38 +407,61 @@ Deno.test("verifyTrace() names a target that is not finite", async () => {
   );
 });
 
-Deno.test("replay() takes a momentum of 1, as PyTorch does", async () => {
-  const json = {
-    format: "adafisher-trace/1",
-    about: "(w - 3)^2 from w = 1.",
-    recordedBy: "a hand",
-    model: {
-      layers: [{ type: "linear", name: "fc", in: 1, out: 1, bias: false }],
-    },
-    loss: "mse",
-    optimizer: {
-      name: "sgd",
-      lr: 0.25,
-      momentum: 1,
-      dampening: 0,
-      nesterov: false,
-      weightDecay: 0,
-    },
-    steps: 3,
-    record: [1, 2, 3],
-    tolerance: { float64: 0, float32: 0 },
-  };
-  const run = parseCase(JSON.stringify(json), "case.json");
-  const one = (number: number) => value([number], [1, 1]);
-  const batches = [1, 2, 3].flatMap((k): [string, Value][] => [
-    [`batch/${k}/x`, one(1)],
-    [`batch/${k}/y`, one(3)],
-  ]);
-  const tensors = new Map([["init/fc.weight", one(1)], ...batches]);
-  const found = await replay(run, tensors, referenceDevice);
-  // g = -4, -2, 1, whose sums are v = -4, -6, -5.
-  const path = [1, 2, 3].map((k) =>
-    found.get(`step/${k}/param/fc.weight`)!.data[0]
-  );
-  assertEquals(path, [2, 3.5, 4.75]);
-});
+const adamW = { lr: 0.5, beta1: 0.5, beta2: 0.5, eps: 1e-8, weightDecay: 0.1 };
+for (
+  const [what, optimizer, expected] of [
+    [
+      // By hand: g = -4, -2, 1, whose sums are v = -4, -6, -5.
+      "sgd with a momentum of 1",
+      {
+        name: "sgd",
+        lr: 0.25,
+        momentum: 1,
+        dampening: 0,
+        nesterov: false,
+        weightDecay: 0,
+      },
+      [2, 3.5, 4.75],
+    ],
+    // torch.optim.AdamW of PyTorch 1.13; the two part at step 3, where v falls.
+    [
+      "adamw with amsgrad",
+      { name: "adamw", ...adamW, amsgrad: true },
+      [1.44999999875, 1.8736521419944312, 2.2125395109542287],
+    ],
+    [
+      "adamw",
+      { name: "adamw", ...adamW },
+      [1.44999999875, 1.8736521419944312, 2.267214074629274],
+    ],
+  ] as const
+) {
+  Deno.test(`replay() of ${what} moves as PyTorch does`, async () => {
+    const json = {
+      format: "adafisher-trace/1",
+      about: "(w - 3)^2 from w = 1.",
+      recordedBy: "a test",
+      model: {
+        layers: [{ type: "linear", name: "fc", in: 1, out: 1, bias: false }],
+      },
+      loss: "mse",
+      optimizer,
+      steps: 3,
+      record: [1, 2, 3],
+      tolerance: { float64: 0, float32: 0 },
+    };
+    const run = parseCase(JSON.stringify(json), "case.json");
+    const one = (number: number) => value([number], [1, 1]);
+    const batches = [1, 2, 3].flatMap((k): [string, Value][] => [
+      [`batch/${k}/x`, one(1)],
+      [`batch/${k}/y`, one(3)],
+    ]);
+    const tensors = new Map([["init/fc.weight", one(1)], ...batches]);
+    const found = await replay(run, tensors, referenceDevice);
+    for (const [i, w] of expected.entries()) {
+      const { data } = found.get(`step/${i + 1}/param/fc.weight`)!;
+      // Ten units in the last place: the same formula in another order.
+      assertAlmostEquals(data[0], w, 4e-15, `step ${i + 1}`);
+    }
+  });
+}
