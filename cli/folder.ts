@@ -94,7 +94,8 @@ export async function newFolder(options: FolderOptions): Promise<string> {
  * @param options Where.
  * @param work Makes the results.
  * @returns What the work gives.
- * @throws {Failure} If the folder that was asked for has files in it.
+ * @throws {Failure} If the folder that was asked for has files in it, or another
+ * process is at work there.
  */
 export async function inNewFolder<T>(
   options: FolderOptions,
@@ -103,16 +104,21 @@ export async function inNewFolder<T>(
   const { out } = options;
   const there = out !== undefined && await exists(out);
   const folder = await outside(() => newFolder(options));
+  await lockFolder(folder);
   try {
     return await work(folder);
   } catch (error) {
-    if (!there) await Deno.remove(folder, { recursive: true });
-    else {
-      for await (const { name } of Deno.readDir(folder)) {
-        await Deno.remove(join(folder, name), { recursive: true });
-      }
-    }
+    await outside(() => takeAway(folder, there));
     throw error;
+  }
+}
+
+/** Takes away what is in a folder, and the folder if it was not there before. */
+async function takeAway(folder: string, there: boolean): Promise<void> {
+  if (!await exists(folder)) return;
+  if (!there) return await Deno.remove(folder, { recursive: true });
+  for await (const { name } of Deno.readDir(folder)) {
+    await Deno.remove(join(folder, name), { recursive: true });
   }
 }
 

@@ -147,7 +147,7 @@ Deno.test("landscape says in one line what is wrong", () =>
       [
         [
           ...["--optimizers", "sgd,adam@1e30", "--epochs", "2", "--size", "5"],
-          ...["--out", `${folder}/new`],
+          ...["--out", `${folder}/far`],
         ],
         1,
         "adam lr 1e+30 takes the weights furthest",
