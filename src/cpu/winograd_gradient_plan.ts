@@ -86,7 +86,7 @@ export function isGradientForWinograd(
   const members = filters / groups;
   const positions = dy[0] * dy[2] * dy[3];
   const strided = stride.every((n) => n === 2) && isCutEvenly(dy) &&
-    isStridedWorthwhile(positions / 16, depth, members);
+    isStridedWorthwhile(positions / STRIDED.size ** 2, depth, members);
   return height === 3 && width === 3 && dilation.every((n) => n === 1) &&
     (strided || stride.every((n) => n === 1)) &&
     [depth, members].every((n) => n >= 12 && n % LANES === 0) &&

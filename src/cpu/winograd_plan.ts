@@ -79,7 +79,8 @@ export function isForWinograd(sliding: Sliding): boolean {
   if (!square || squares === undefined) return false;
   const { size, step } = FORMS[squares.form];
   const positions = batch * sizeOf(result);
-  // Few channels do not pay for the transforms.
+  // Squares are as far apart as they are large where the stride is 1; few channels do
+  // not pay for the transforms there.
   return size === step
     ? from >= 8 && to >= 8 && positions >= LEAST_POSITIONS
     : isStridedWorthwhile(positions / size ** 2, from, to);

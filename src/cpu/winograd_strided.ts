@@ -42,17 +42,14 @@ import {
 
 type Vectors = readonly Local<"v128">[];
 
+/** The points that are not at infinity, and their squares. */
+const pointsOf = (f: FunctionBuilder) =>
+  constants(f, 1 / 2, 5 / 4, 1 / 4, 25 / 16);
+
 /** B^T for five cells that two weights see, and then I for the other cells. */
 const cellsOf = (f: FunctionBuilder) => {
-  const [small, large, near, far, sum, product] = constants(
-    f,
-    1 / 2,
-    5 / 4,
-    1 / 4,
-    25 / 16,
-    29 / 16,
-    25 / 64,
-  );
+  const [small, large, near, far] = pointsOf(f);
+  const [sum, product] = constants(f, 29 / 16, 25 / 64);
   return ([a, b, c, d, e]: Vectors, others: Vectors): Local<"v128">[] => {
     const pair = (square: Local<"v128">, point: Local<"v128">) => {
       const odd = f.let(f32x4.nmadd(b, square, d));
@@ -73,15 +70,8 @@ const cellsOf = (f: FunctionBuilder) => {
 
 /** A^T for the five places of two weights: four positions. */
 const positionsOf = (f: FunctionBuilder) => {
-  const [small, large, near, far, cube, cube2] = constants(
-    f,
-    1 / 2,
-    5 / 4,
-    1 / 4,
-    25 / 16,
-    1 / 8,
-    125 / 64,
-  );
+  const [small, large, near, far] = pointsOf(f);
+  const [cube, cube2] = constants(f, 1 / 8, 125 / 64);
   return ([a, b, c, d, e]: Vectors): Local<"v128">[] => {
     const [sum, difference] = [f32x4.add, f32x4.sub].map((of) =>
       f.let(of(a, b))
@@ -158,13 +148,7 @@ export const STRIDED: GradientWinograd = {
       );
   }),
   slopes: both(4, (f) => {
-    const [small, large, near, far] = constants(
-      f,
-      1 / 2,
-      5 / 4,
-      1 / 4,
-      25 / 16,
-    );
+    const [small, large, near, far] = pointsOf(f);
     return ([a, b, c, d]) => {
       const pair = (square: Local<"v128">, point: Local<"v128">) => {
         const even = f.let(f32x4.madd(c, square, a));
