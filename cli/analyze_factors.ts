@@ -225,12 +225,7 @@ async function main(args: readonly string[]): Promise<number> {
       : await openFactors(given);
     // What is not there is told before a training.
     choose({ folder: "the run on the digits", ...opened }, options);
-    return await inNewFolder({
-      out: options.out,
-      name: "analyze-factors",
-      task: "write into",
-      advice: "give another --out",
-    }, async (folder) => {
+    return await inNewFolder(options.out, "analyze-factors", async (folder) => {
       const run = join(folder, "run");
       if ("parts" in opened) await train(opened, run, say, signal);
       const source = "parts" in opened ? await openFactors(run) : opened;

@@ -69,15 +69,16 @@ export async function readJson(
 
 /** Whether there is a file or a folder. */
 export async function exists(path: string): Promise<boolean> {
-  try {
-    await outside(() => Deno.stat(path));
-    return true;
-  } catch (error) {
-    const { cause } = error as Error;
-    const { NotFound, NotADirectory } = Deno.errors;
-    if (cause instanceof NotFound || cause instanceof NotADirectory) {
-      return false;
+  return await outside(async () => {
+    try {
+      await Deno.stat(path);
+      return true;
+    } catch (error) {
+      const { NotFound, NotADirectory } = Deno.errors;
+      if (error instanceof NotFound || error instanceof NotADirectory) {
+        return false;
+      }
+      throw error;
     }
-    throw error;
-  }
+  });
 }

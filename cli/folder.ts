@@ -91,19 +91,22 @@ export async function newFolder(options: FolderOptions): Promise<string> {
  * Makes a folder for new results, and takes it away again with all that is in it if
  * they fail, so that nothing half-written stays.
  *
- * @param options Where.
+ * @param out What `--out` says.
+ * @param name What the folder's name ends with where `--out` says nothing.
  * @param work Makes the results.
  * @returns What the work gives.
  * @throws {Failure} If the folder that was asked for has files in it, or another
  * process is at work there.
  */
 export async function inNewFolder<T>(
-  options: FolderOptions,
+  out: string | undefined,
+  name: string,
   work: (folder: string) => Promise<T>,
 ): Promise<T> {
-  const { out } = options;
   const there = out !== undefined && await exists(out);
-  const folder = await outside(() => newFolder(options));
+  const folder = await outside(() =>
+    newFolder({ out, name, task: "write into", advice: "give another --out" })
+  );
   await lockFolder(folder);
   try {
     return await work(folder);

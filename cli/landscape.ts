@@ -260,12 +260,7 @@ async function main(args: readonly string[]): Promise<number> {
   const entries = readOptimizers(options.optimizers);
   const say = options.json ? console.error : console.log;
   return await interruptible(async (signal) => {
-    return await inNewFolder({
-      out: options.out,
-      name: "landscape",
-      task: "write into",
-      advice: "give another --out",
-    }, async (folder) => {
+    return await inNewFolder(options.out, "landscape", async (folder) => {
       const { trajectories, device } = await trajectoriesOf(
         entries,
         options,

@@ -42,8 +42,8 @@ export async function studyFolder(
   out: string | undefined,
   name: string,
 ): Promise<string> {
+  if (out !== undefined) await makeFolder(out);
   const folder = out ?? await datedFolder(name);
-  await makeFolder(folder);
   await lockFolder(folder);
   return folder;
 }
