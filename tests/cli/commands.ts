@@ -33,6 +33,15 @@ export function commandOf(
   });
 }
 
+/** Waits until there is a file, a minute at the most. */
+export async function untilThere(path: string): Promise<void> {
+  const there = () => Deno.stat(path).then(() => true, () => false);
+  const deadline = Date.now() + 60_000;
+  while (!await there() && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 /** Runs a file of `cli/` to its end. */
 export async function runCli(
   file: string,

@@ -8,12 +8,19 @@ import { parse } from "@std/csv";
 import { adafisher, adam } from "../../src/optim/mod.ts";
 import { mlp } from "../../src/models/mod.ts";
 import { inFolder, namesIn } from "../data/temporary.ts";
-import { commandOf, runCli } from "./commands.ts";
+import { commandOf, runCli, untilThere } from "./commands.ts";
 
 const run = (...args: string[]) => runCli("compare.ts", ...args);
 
 /** Small and quick. */
 const IRIS = ["--dataset", "iris", "--device", "cpu", "--threads", "1"];
+
+/** One run of two epochs. */
+const ADAM = [
+  ...IRIS,
+  ...["--optimizers", "adam", "--equal", "epochs", "--epochs", "2"],
+  ...["--seeds", "1"],
+];
 
 /** Requires one line without a stack trace. */
 function requireOneLine(err: string): void {
@@ -278,11 +285,7 @@ Deno.test("compare says how to begin again if it is stopped while steps are time
     ]).spawn();
     // It is made before the first step is timed, which takes seconds.
     const path = `${folder}/comparison.json`;
-    const there = () => Deno.stat(path).then(() => true, () => false);
-    const deadline = Date.now() + 60_000;
-    while (!await there() && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await untilThere(path);
     child.kill("SIGINT");
     const { code, stderr } = await child.output();
     const err = new TextDecoder().decode(stderr);
@@ -295,11 +298,7 @@ Deno.test("compare says how to begin again if it is stopped while steps are time
 
 Deno.test("compare keeps off a folder in which another process is at work", () =>
   inFolder(async (folder) => {
-    const args = [
-      ...IRIS,
-      ...["--optimizers", "adam", "--equal", "epochs", "--epochs", "1"],
-      ...["--seeds", "1", "--out", folder],
-    ];
+    const args = [...ADAM, "--out", folder];
     const other = await Deno.open(folder);
     assert(await other.tryLock(true));
     const { code, err } = await run(...args);
@@ -326,11 +325,7 @@ Deno.test("compare goes on after Ctrl-C, and does nothing again", () =>
     const out = `${folder}/stopped`;
     const child = commandOf("compare.ts", [...args, "--out", out]).spawn();
     const path = `${out}/sgd-seed-0/checkpoint.safetensors`;
-    const there = () => Deno.stat(path).then(() => true, () => false);
-    const deadline = Date.now() + 60_000;
-    while (!await there() && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await untilThere(path);
     child.kill("SIGINT");
     const { code, stdout } = await child.output();
     assertEquals(code, 130);
@@ -371,11 +366,7 @@ Deno.test("compare goes on after Ctrl-C, and does nothing again", () =>
 
 Deno.test("compare does not mix what a folder has with another comparison", () =>
   inFolder(async (folder) => {
-    const args = [
-      ...IRIS,
-      ...["--optimizers", "adam", "--equal", "epochs", "--epochs", "2"],
-      ...["--seeds", "1", "--out", folder],
-    ];
+    const args = [...ADAM, "--out", folder];
     assertEquals((await run(...args)).code, 0);
     const page = await Deno.readTextFile(`${folder}/report.html`);
     const cases: [string[], string][] = [
@@ -400,11 +391,7 @@ Deno.test("compare does not mix what a folder has with another comparison", () =
 
 Deno.test("compare names the file and the value where what it goes on from is damaged", () =>
   inFolder(async (folder) => {
-    const args = [
-      ...IRIS,
-      ...["--optimizers", "adam", "--equal", "epochs", "--epochs", "2"],
-      ...["--seeds", "1", "--out", folder],
-    ];
+    const args = [...ADAM, "--out", folder];
     assertEquals((await run(...args)).code, 0);
     const run0 = `${folder}/adam-seed-0`;
     const result = JSON.parse(await Deno.readTextFile(`${run0}/result.json`));
@@ -490,12 +477,7 @@ Deno.test("compare names the file and the value where what it goes on from is da
 
 Deno.test("compare names what it cannot read or write", () =>
   inFolder(async (folder) => {
-    const args = [
-      ...IRIS,
-      ...["--optimizers", "adam", "--equal", "epochs", "--epochs", "2"],
-      ...["--seeds", "1"],
-    ];
-    // Each is a folder where a file should be; "run" is a file where a folder should be.
+    // Each is a folder where a file should be.
     const cases: [string, string][] = [
       ["comparison.json", "Cannot read"],
       ["adam-seed-0/options.json", "Cannot read"],
@@ -508,7 +490,7 @@ Deno.test("compare names what it cannot read or write", () =>
     for (const [i, [name, message]] of cases.entries()) {
       const out = `${folder}/${i}`;
       await Deno.mkdir(`${out}/${name}`, { recursive: true });
-      const { code, err } = await run(...args, "--out", out);
+      const { code, err } = await run(...ADAM, "--out", out);
       assertEquals(code, 1, name);
       requireOneLine(err);
       assertStringIncludes(err, `${message} ${out}/${name}: `);
@@ -516,7 +498,7 @@ Deno.test("compare names what it cannot read or write", () =>
     }
     await Deno.mkdir(`${folder}/file`);
     await Deno.writeTextFile(`${folder}/file/adam-seed-0`, "");
-    const { code, err } = await run(...args, "--out", `${folder}/file`);
+    const { code, err } = await run(...ADAM, "--out", `${folder}/file`);
     assertEquals(code, 1);
     requireOneLine(err);
     assertStringIncludes(

@@ -6,7 +6,7 @@ import {
 } from "@std/assert";
 import { parse } from "@std/csv";
 import { inFolder, namesIn } from "../data/temporary.ts";
-import { commandOf, runCli } from "./commands.ts";
+import { commandOf, runCli, untilThere } from "./commands.ts";
 
 const run = (...args: string[]) => runCli("sweep.ts", ...args);
 
@@ -152,11 +152,7 @@ Deno.test("sweep stops when it is ended, as by a time limit, and says how to go 
     ];
     const child = commandOf("sweep.ts", args).spawn();
     const path = `${out}/adam-lr-0.001-batch-8-seed-0/checkpoint.safetensors`;
-    const there = () => Deno.stat(path).then(() => true, () => false);
-    const deadline = Date.now() + 60_000;
-    while (!await there() && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await untilThere(path);
     child.kill("SIGTERM");
     const { code, stdout } = await child.output();
     assertEquals(code, 130);

@@ -11,7 +11,7 @@ import { clock, ProgressBar, progressLine } from "../../cli/progress.ts";
 import { loadCheckpoint } from "../../src/io/mod.ts";
 import type { Trace } from "../../src/program/mod.ts";
 import { inFolder, namesIn } from "../data/temporary.ts";
-import { commandOf, runCli } from "./commands.ts";
+import { commandOf, runCli, untilThere } from "./commands.ts";
 
 const root = fromFileUrl(new URL("../..", import.meta.url));
 
@@ -244,11 +244,7 @@ Deno.test("train saves at Ctrl-C, and --resume ends as if nothing had happened",
     const out = `${folder}/stopped`;
     const path = `${out}/checkpoint.safetensors`;
     const child = command(...args, "--out", out).spawn();
-    const there = () => Deno.stat(path).then(() => true, () => false);
-    const deadline = Date.now() + 30_000;
-    while (!await there() && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await untilThere(path);
     child.kill("SIGINT");
     const { code, stdout } = await child.output();
     const text = new TextDecoder().decode(stdout);
